@@ -1,0 +1,2 @@
+// Package storage is the bbolt file: keys, codecs, transactions, check.
+package storage
