@@ -73,7 +73,7 @@ func fetch(ctx context.Context, o Options) (program, error) {
 // read it.
 func openCache(dir string) (string, error) {
 	if dir == "" && os.Geteuid() == 0 {
-		dir = "/var/cache/weir/postgres"
+		dir = "/var/cache/weir-postgres"
 	}
 	if dir == "" {
 		user, err := os.UserCacheDir()
@@ -86,7 +86,10 @@ func openCache(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir, os.MkdirAll(dir, 0o755)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755) // whatever the umask
 }
 
 // waitLock waits for the lock on the file at path, at most until ctx ends.
@@ -132,7 +135,7 @@ func (r release) fetchInto(ctx context.Context, dir string) error {
 	if err := runIn(ctx, pkg, "node", filepath.Join("scripts", "hydrate-symlinks.js")); err != nil {
 		return err
 	}
-	// Whatever the caller's umask: the user that servers run as must read it.
+	// Whatever the umask was: the user that servers run as must read it.
 	if err := runIn(ctx, tmp, "chmod", "-R", "a+rX", pkg); err != nil {
 		return err
 	}
