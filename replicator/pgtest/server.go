@@ -14,9 +14,11 @@ import (
 	"github.com/weirsync/weir/replicator/pgserver"
 )
 
-// Server and Options are those of pgserver, so that a test needs one import.
+// The types of pgserver, so that a test needs one import.
 type (
-	Server  = pgserver.Server
+	// Server is a running server.
+	Server = pgserver.Server
+	// Options says what server to start.
 	Options = pgserver.Options
 )
 

@@ -1,0 +1,96 @@
+# The same here and in CI: .ci/run is "make check".
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO        ?= go
+TOOL      := $(GO) tool -modfile=cmd/tools.mod
+FUZZTIME  ?= 30s
+DEMOTIME  ?= 20s
+# What stands in for a user's app: stock client SDKs against a real weir.
+INTEROP   ?= clients/interop/run.sh
+# The packages whose behaviour depends on the server's version.
+POSTGRES_PACKAGES ?= ./replicator/... ./cmd/...
+POSTGRES_EDGES    ?= 14 18
+POSTGRES_ALL      ?= 14 15 16 17 18
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Show rows travel from a Postgres of its own to two clients
+	$(GO) run ./cmd/weir demo
+
+.PHONY: build
+build: ## Build bin/weir
+	$(GO) build -trimpath -o bin/weir ./cmd/weir
+
+.PHONY: test
+test: ## Run all tests (they fetch a Postgres if there is none)
+	$(GO) test ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	$(GO) test -race ./...
+
+.PHONY: test-edges
+test-edges: ## Run what depends on Postgres on its oldest and newest version
+	@set -e; for v in $(POSTGRES_EDGES); do \
+		echo "Postgres $$v"; WEIR_TEST_POSTGRES=$$v $(GO) test $(POSTGRES_PACKAGES); done
+
+.PHONY: test-matrix
+test-matrix: ## Run what depends on Postgres on every supported version
+	@$(MAKE) test-edges POSTGRES_EDGES="$(POSTGRES_ALL)"
+
+.PHONY: lint
+lint: ## Report what is wrong or not formatted
+	$(TOOL) golangci-lint run ./...
+	$(GO) fix -diff ./...
+
+.PHONY: fmt
+fmt: ## Format all files
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: tidy
+tidy: ## Report modules that are missing or not needed
+	$(GO) mod tidy -diff
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (30s); "make test" runs their seeds
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; done
+
+.PHONY: interop
+interop: ## Sync stock client SDKs with weir
+	$(INTEROP)
+
+.PHONY: demo-check
+demo-check: ## Run the demo for DEMOTIME (20s); fails if a change did not arrive
+	$(GO) run ./cmd/weir demo --for $(DEMOTIME)
+
+.PHONY: bench
+bench: ## Measure whole paths beside what Postgres does alone
+	$(GO) run ./cmd/bench
+
+.PHONY: bench-micro
+bench-micro: ## Measure hot functions, ten times each, into bin/bench.txt
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench . -count 10 ./... | tee bin/bench.txt
+
+.PHONY: bench-compare
+bench-compare: ## Compare bench-micro of BASE (a commit) with that of this tree
+	@test -n "$(BASE)" || { echo "usage: make bench-compare BASE=COMMIT"; exit 2; }
+	@mkdir -p bin
+	rm -rf bin/base && git worktree prune && git worktree add --detach bin/base $(BASE)
+	cd bin/base && $(GO) test -run '^$$' -bench . -count 10 ./... > ../base.txt; \
+		cd ../.. && git worktree remove --force bin/base
+	$(MAKE) bench-micro
+	$(TOOL) benchstat bin/base.txt bin/bench.txt
+
+.PHONY: check
+check: lint tidy race test-edges interop demo-check ## Run all that CI runs
