@@ -2,8 +2,13 @@
 package cmd
 
 import (
-	"os/exec"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -62,70 +67,81 @@ var libraries = map[string]struct {
 	"github.com/klauspost/compress": {[]string{"storage", "clients", "cmd"}, "compression is for disk and wire"},
 }
 
-// pure lists what makes a package impure; syncrules must be pure.
-var pure = map[string]string{
+// impure says what makes a package impure. syncrules imports none of these.
+var impure = map[string]string{
 	"os":       "reads and writes the machine",
 	"os/exec":  "reads and writes the machine",
 	"net":      "reads and writes the network",
 	"net/http": "reads and writes the network",
-	"log/slog": "logs; return a Diagnostic or RowError instead",
+	"log/slog": "logs, where a Diagnostic or RowError is to be returned",
 }
 
-// imports is one line of go list: a package, one of its imports, and whether
-// only the package's tests import it.
-type imports struct {
-	pkg, imported string
-	test          bool
+// importLine is one import of a file of ours.
+type importLine struct {
+	file     string // from the module's root
+	imported string
 }
+
+func (l importLine) room() string { return room(l.file) }
+
+func (l importLine) test() bool { return strings.HasSuffix(l.file, "_test.go") }
 
 func TestImportDirection(t *testing.T) {
-	for _, i := range listImports(t) {
-		rel, ours := strings.CutPrefix(i.pkg, module)
-		if !ours {
-			continue
+	for _, line := range readImports(t) {
+		if _, known := forbiddenRooms[line.room()]; !known {
+			t.Errorf("%s: %s is not one of the fixed top-level folders", line.file, line.room())
 		}
-		from := room(rel)
-		if reason := objection(from, i); reason != "" {
-			t.Errorf("%s imports %s: %s", rel, i.imported, reason)
-		}
-		if _, known := forbiddenRooms[from]; !known {
-			t.Errorf("%s: top-level folder %s is not one of the fixed ones", rel, from)
+		if reason := objection(line); reason != "" {
+			t.Errorf("%s imports %s: %s", line.file, line.imported, reason)
 		}
 	}
 }
 
-// objection returns why a package of a room must not have an import.
-func objection(from string, i imports) string {
-	if rel, ours := strings.CutPrefix(i.imported, module); ours {
-		return forbiddenRooms[from][room(rel)]
+// objection returns why a file must not have an import.
+func objection(line importLine) string {
+	if rel, ours := strings.CutPrefix(line.imported, module); ours {
+		return forbiddenRooms[line.room()][room(rel)]
 	}
-	if i.test {
+	if line.test() {
 		return "" // a test may check against any library
 	}
-	if from == "syncrules" {
-		if reason := pure[i.imported]; reason != "" {
-			return "syncrules is pure; " + i.imported + " " + reason
-		}
+	if line.room() == "syncrules" && impure[line.imported] != "" {
+		return "syncrules is pure; this " + impure[line.imported]
 	}
 	for library, rule := range libraries {
-		if i.imported != library && !strings.HasPrefix(i.imported, library+"/") {
+		if line.imported != library && !strings.HasPrefix(line.imported, library+"/") {
 			continue
 		}
-		if slices.Contains(rule.rooms, from) {
-			return ""
+		if !slices.Contains(rule.rooms, line.room()) {
+			return rule.reason
 		}
-		return rule.reason
 	}
 	return ""
 }
 
 // Test helpers that are packages must not get into the program.
 func TestProgramHasNoTestCode(t *testing.T) {
-	for dep := range strings.FieldsSeq(goList(t, "-deps", "../cmd/weir")) {
-		if dep == "testing" {
-			t.Errorf("cmd/weir contains package %s", dep)
+	from := make(map[string][]importLine) // by package
+	for _, line := range readImports(t) {
+		if !line.test() {
+			pkg := module + path.Dir(line.file)
+			from[pkg] = append(from[pkg], line)
 		}
 	}
+	seen := make(map[string]bool)
+	var visit func(pkg string)
+	visit = func(pkg string) {
+		for _, line := range from[pkg] {
+			if line.imported == "testing" {
+				t.Errorf("cmd/weir contains %s, which imports testing", line.file)
+			}
+			if !seen[line.imported] {
+				seen[line.imported] = true
+				visit(line.imported)
+			}
+		}
+	}
+	visit(module + "cmd/weir")
 }
 
 func room(rel string) string {
@@ -133,33 +149,45 @@ func room(rel string) string {
 	return first
 }
 
-func listImports(t *testing.T) []imports {
+// readImports reads all Go files of the module. It does so itself, because go
+// test reuses an old result unless this process has read the file that changed.
+func readImports(t *testing.T) []importLine {
 	t.Helper()
-	const format = `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}} code
-{{end}}{{range .TestImports}}{{$p}} {{.}} test
-{{end}}{{range .XTestImports}}{{$p}} {{.}} test
-{{end}}`
-	var list []imports
-	for line := range strings.Lines(goList(t, "-f", format, "../...")) {
-		f := strings.Fields(line)
-		if len(f) == 3 {
-			list = append(list, imports{pkg: f[0], imported: f[1], test: f[2] == "test"})
+	var lines []importLine
+	err := filepath.WalkDir("..", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
+		if d.IsDir() && name != ".." && skipFolder(d.Name()) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(name) != ".go" {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			rel := strings.TrimPrefix(filepath.ToSlash(name), "../")
+			lines = append(lines, importLine{file: rel, imported: imported})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(list) == 0 {
-		t.Fatal("go list names no import")
+	if len(lines) == 0 {
+		t.Fatal("found no import")
 	}
-	return list
+	return lines
 }
 
-func goList(t *testing.T, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("go", append([]string{"list"}, args...)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list %v: %v\n%s", args, err, stderr.String())
-	}
-	return string(out)
+// skipFolder leaves out what the go command leaves out, and what is built.
+func skipFolder(name string) bool {
+	return name[0] == '.' || name[0] == '_' || name == "testdata" || name == "node_modules" || name == "bin"
 }
