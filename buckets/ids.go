@@ -8,6 +8,8 @@ type (
 	OpID = storage.OpID
 	// Position is a place in a source's WAL (an LSN).
 	Position = storage.Position
+	// BucketID numbers a bucket within a store.
+	BucketID = storage.BucketID
 	// DefinitionID numbers a definition; it is part of its buckets' names.
 	DefinitionID = storage.DefinitionID
 	// TableID numbers a tracked table.

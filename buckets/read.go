@@ -1,9 +1,13 @@
 package buckets
 
 import (
-	"context"
+	"encoding/binary"
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/weirsync/weir/storage"
 	"github.com/weirsync/weir/syncrules"
 )
 
@@ -12,17 +16,41 @@ var ErrNoVersion = errors.New("no rules version is active")
 
 // View is a consistent cut: one short bbolt read transaction, and everything in it as of its checkpoint (I4). Valid only inside the
 // function that View was called with.
-type View struct{}
+type View struct {
+	tx      *storage.Tx
+	cp      storage.Checkpoint
+	version *version
+	public  Version // of version, as it was when the view began
+	buf     []byte
+}
 
 // View runs fn over the newest checkpoint. It must not block in fn: an open read transaction pins freed pages.
 // ErrNoVersion while there is nothing to serve.
-func (s *Store) View(fn func(*View) error) error { panic("skeleton") }
+func (s *Store) View(fn func(*View) error) error {
+	return s.db.View(func(tx *storage.Tx) error {
+		cp, err := tx.Checkpoint()
+		if err != nil {
+			return err
+		}
+		s.mu.RLock()
+		v := s.catalog.version(cp.Version)
+		var public Version
+		if v != nil {
+			public = v.Version
+		}
+		s.mu.RUnlock()
+		if public.Program == nil {
+			return ErrNoVersion
+		}
+		return fn(&View{tx: tx, cp: cp, version: v, public: public})
+	})
+}
 
 // Checkpoint is the op id up to which everything is visible.
-func (v *View) Checkpoint() OpID { panic("skeleton") }
+func (v *View) Checkpoint() OpID { return v.cp.Op }
 
-// Version is the active version. Its Program resolves requests.
-func (v *View) Version() *Version { panic("skeleton") }
+// Version is the version of the checkpoint. Its Program resolves requests.
+func (v *View) Version() *Version { return &v.public }
 
 // Bucket is one of a client's buckets as of the view's checkpoint.
 type Bucket struct {
@@ -43,17 +71,61 @@ type Resolution struct {
 
 // Resolve runs r's lookups as of the checkpoint and reads the state of the buckets. A resolver belongs to the program of one
 // version: ask Version again when it changed.
-func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) { panic("skeleton") }
+func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
+	out := &Resolution{}
+	res, err := r.Resolve(func(rules *syncrules.Definition, lookup []byte) ([][]byte, error) {
+		def := v.version.byRules[rules]
+		out.Lookups = append(out.Lookups, lookupKey(def.id, lookup))
+		var rows [][]byte
+		err := v.tx.Params(def.id, lookup, v.cp.Op, func(values []byte) error {
+			rows = append(rows, values)
+			return nil
+		})
+		return rows, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Streams, out.ParameterResults = res.Streams, res.ParameterResults
+	out.Buckets = make([]Bucket, len(res.Buckets))
+	for i, b := range res.Buckets {
+		def := v.version.byRules[b.Definition]
+		out.Buckets[i] = Bucket{ResolvedBucket: b, FullName: def.prefix + b.Name}
+		if err := v.tally(&out.Buckets[i], def.id); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out.Buckets, func(x, y Bucket) int { return strings.Compare(x.FullName, y.FullName) })
+	return out, nil
+}
+
+func (v *View) tally(b *Bucket, def DefinitionID) error {
+	id, ok, err := v.tx.BucketID(def, []byte(b.Name))
+	if err != nil || !ok {
+		return err
+	}
+	state, err := v.tx.Bucket(id)
+	if err != nil {
+		return err
+	}
+	t := state.At(v.cp.Op)
+	b.Checksum, b.Count, b.Last = t.Sum, t.Count, t.Last
+	return nil
+}
+
+func lookupKey(def DefinitionID, lookup []byte) string {
+	return string(append(binary.BigEndian.AppendUint64(nil, uint64(def)), lookup...))
+}
 
 // BucketOp is the kind of an operation.
 type BucketOp uint8
 
 // Kinds of operation.
 const (
-	Put BucketOp = iota + 1
-	Remove
-	Move
-	Clear
+	Put    = BucketOp(storage.OpPut)
+	Remove = BucketOp(storage.OpRemove)
+	Move   = BucketOp(storage.OpMove)
+	Clear  = BucketOp(storage.OpClear)
 )
 
 // Operation is one entry of a bucket's history. Its byte slices are valid only during the visit.
@@ -71,46 +143,48 @@ type Operation struct {
 // operations up to upto are left. upto must not be above Checkpoint (I4). superseded is true if
 // an operation was compacted with a target above upto: then no complete line may be sent for upto (protocol 4.4).
 func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation) bool) (more, superseded bool, err error) {
-	panic("skeleton")
+	id, ok, err := v.bucketID(bucket)
+	if err != nil || !ok {
+		return false, false, err
+	}
+	var out Operation
+	stopped := false
+	v.buf, err = v.tx.Ops(id, after, v.buf, func(op *storage.Op) bool {
+		if op.ID > upto {
+			return false
+		}
+		if stopped {
+			more = true
+			return false
+		}
+		out = Operation{
+			ID: op.ID, Op: BucketOp(op.Kind), Checksum: op.Checksum,
+			Type: op.Type, ObjectID: op.ObjectID, Subkey: op.Subkey, Data: op.Data,
+		}
+		stopped = !visit(&out)
+		return true
+	})
+	return more, false, err
+}
+
+// bucketID finds a bucket by its full name. A name of no definition of this store finds nothing.
+func (v *View) bucketID(full string) (BucketID, bool, error) {
+	prefix, name, ok := strings.Cut(full, "#")
+	if !ok {
+		return 0, false, nil
+	}
+	def, err := strconv.ParseUint(prefix, 10, 64)
+	if err != nil {
+		return 0, false, nil //nolint:nilerr // a name that is not ours
+	}
+	return v.tx.BucketID(DefinitionID(def), []byte(name))
 }
 
 // WriteCheckpoint returns the newest write checkpoint of key that the source positions of this view have passed.
-func (v *View) WriteCheckpoint(key string) (id int64, ok bool) { panic("skeleton") }
-
-// NextWriteCheckpoint allocates the next number for key (first 1): it is reached when each source has been applied up to its
-// position in heads. Durable when it returns. The caller then emits markers on the sources (protocol 3.9).
-func (s *Store) NextWriteCheckpoint(ctx context.Context, key string, heads map[string]Position) (int64, error) {
-	panic("skeleton")
+func (v *View) WriteCheckpoint(key string) (id int64, ok bool, err error) {
+	w, ok, err := v.tx.WriteCheckpoint(key)
+	if err != nil || !ok || !passed(v.cp.Positions, w.Heads) {
+		return 0, false, err
+	}
+	return w.ID, true, nil
 }
-
-// RequestWriteCheckpoint stores max(stored, id) for key and returns it; heads replace the stored ones only if it grew. reached
-// tells whether it has been passed already.
-func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64, heads map[string]Position) (stored int64, reached bool, err error) {
-	panic("skeleton")
-}
-
-// Subscription wakes one session when a checkpoint concerns it. Close it.
-type Subscription struct{}
-
-// Subscribe makes a subscription that watches nothing but versions.
-func (s *Store) Subscribe() *Subscription { panic("skeleton") }
-
-// Watch replaces what the subscription waits for: full bucket names, lookups (Resolution.Lookups) and a write checkpoint key ("" for
-// none). Changes published after the View from which they were taken are not missed if Watch is called
-// before that View, or if the caller looks at View once more after Watch.
-func (sub *Subscription) Watch(buckets, lookups []string, key string) { panic("skeleton") }
-
-// Wake says why a subscription was woken.
-type Wake struct {
-	All     bool     // anything may have changed (new version, many buckets at once)
-	Lookups bool     // a watched lookup changed: resolve again
-	Write   bool     // the watched write checkpoint was reached
-	Buckets []string // watched buckets that have new operations
-}
-
-// Wait returns at the next published checkpoint that concerns the subscription since the last Wait, or when ctx ends. Several
-// checkpoints are folded into one Wake; nothing is queued per checkpoint.
-func (sub *Subscription) Wait(ctx context.Context) (Wake, error) { panic("skeleton") }
-
-// Close ends the subscription.
-func (sub *Subscription) Close() { panic("skeleton") }

@@ -2,62 +2,138 @@ package buckets
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
-	"github.com/weirsync/weir/syncrules"
+	"github.com/weirsync/weir/storage"
 )
+
+// QueueBytesDefault bounds each of the writer's queues.
+const QueueBytesDefault = 64 << 20
 
 // Options of a Store. Zero values mean the defaults named.
 type Options struct {
 	Logger     *slog.Logger     // discards by default
 	Now        func() time.Time // time.Now
-	QueueBytes int              // bound of the writer's queue, 64 MiB
+	QueueBytes int              // bound of each of the writer's queues, QueueBytesDefault
 	Sources    []string         // names of the configured sources, ["default"]
 }
 
 // Store is a checkpoint store: one writer, many readers. All methods are safe for concurrent use.
-type Store struct{}
+type Store struct {
+	opts  Options
+	log   *slog.Logger
+	db    *storage.DB
+	queue *queue
+	feed  *feed
 
-// Open opens the store file at path, or creates it. The file stays locked against other processes until Close.
-func Open(path string, opts Options) (*Store, error) { panic("skeleton") }
+	mu sync.RWMutex // guards what follows; only the writer changes it, so the writer reads it without
 
-// Run is the writer. It returns when ctx ends, after everything queued has been committed, or with the error that stopped the
-// store. Writes block until it runs.
-func (s *Store) Run(ctx context.Context) error { panic("skeleton") }
+	catalog catalog
+	sources map[string]*source
+	markers map[string]*marker // by nonce
+	changed chan struct{}      // closed and replaced when a driver of snapshots should look again
+	moved   chan struct{}      // closed and replaced when a durable position moved
+	failure error              // why the store stopped
 
-// Close closes the file. Run must have returned.
-func (s *Store) Close() error { panic("skeleton") }
-
-// VersionState is where a rules version stands.
-type VersionState string
-
-// States of a version.
-const (
-	Deploying VersionState = "deploying"
-	Active    VersionState = "active"
-	Retiring  VersionState = "retiring"
-	Removed   VersionState = "removed"
-	Failed    VersionState = "failed"
-)
-
-// Version is a deployed rules text.
-type Version struct {
-	ID      VersionID
-	State   VersionState
-	Text    string
-	Note    string
-	Reason  string // why it failed
-	Created time.Time
-	Changed time.Time // of State
-	Program *syncrules.Program
+	waiting map[string]storage.WriteCheckpoint // write checkpoints not reached yet; the writer's own
 }
 
-// Versions lists the versions, newest first.
-func (s *Store) Versions() []Version { panic("skeleton") }
+// Open opens the store file at path, or creates it. The file stays locked against other processes until Close. A file that is not
+// a store gives a storage.ForeignError, one in use storage.ErrLocked.
+func Open(path string, opts Options) (*Store, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.QueueBytes == 0 {
+		opts.QueueBytes = QueueBytesDefault
+	}
+	if len(opts.Sources) == 0 {
+		opts.Sources = []string{"default"}
+	}
+	db, err := storage.Open(path, freshCounters(opts.Now()))
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(),
+		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{},
+		changed: make(chan struct{}), moved: make(chan struct{}),
+	}
+	if err := db.View(s.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())
+	}
+	return s, nil
+}
 
-// Deploy makes text the next version and returns it. A text of the same meaning as the newest live version changes nothing and
-// returns that one (I11). Faults are returned as Diagnostics that are fatal.
-func (s *Store) Deploy(ctx context.Context, text, note string) (Version, syncrules.Diagnostics, error) {
-	panic("skeleton")
+// freshCounters are the first ids of a new store. Op ids start above those of any store lost before (I3), definition ids at a
+// random tag, so that no bucket name of a lost store comes back with another history (I3b).
+func freshCounters(now time.Time) storage.Counters {
+	var tag [4]byte
+	_, _ = rand.Read(tag[:]) // never fails
+	return storage.Counters{
+		Op:         OpID(now.UnixMilli()) << 20,
+		Bucket:     1,
+		Definition: DefinitionID(binary.BigEndian.Uint32(tag[:])&0x7fffffff)<<8 + 1,
+		Table:      1, Version: 1, String: 1,
+	}
+}
+
+// load fills the memory from the file.
+func (s *Store) load(tx *storage.Tx) error {
+	if err := s.catalog.load(tx, s.opts.Sources); err != nil {
+		return err
+	}
+	if err := s.loadSources(tx); err != nil {
+		return err
+	}
+	cp, err := tx.Checkpoint()
+	if err != nil {
+		return err
+	}
+	return tx.WriteCheckpoints(func(key string, w storage.WriteCheckpoint) error {
+		if !passed(cp.Positions, w.Heads) {
+			s.waiting[key] = w
+		}
+		return nil
+	})
+}
+
+// Close closes the file. Run must have returned.
+func (s *Store) Close() error { return s.db.Close() }
+
+// update changes the writer's memory under the lock.
+func (s *Store) update(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
+}
+
+// Changed returns a channel that is closed at the next change of Definitions, of a table's Phase, or when a table gets its
+// first partial row: whoever drives snapshots calls Changed, looks, then waits.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changed
+}
+
+// Failure returns why the store stopped, or nil while it works.
+func (s *Store) Failure() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.failure
+}
+
+// do runs fn as a job of the writer, in the order of the stream, and returns when its effects are durable. An error of fn comes
+// back as it is; fn must not have changed anything then.
+func (s *Store) do(ctx context.Context, fn func(*batch) error) error {
+	return s.queue.run(ctx, &job{kind: jobControl, control: fn})
 }

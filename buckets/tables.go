@@ -3,8 +3,9 @@ package buckets
 import (
 	"context"
 	"errors"
+	"slices"
 
-	"github.com/weirsync/weir/syncrules"
+	"github.com/weirsync/weir/storage"
 )
 
 // Phase of a tracked table's current generation.
@@ -28,87 +29,159 @@ type Table struct {
 	Generation  Generation
 	Phase       Phase
 	Partials    int    // rows with unknown values that must be re-read
-	Rows        int64  // rows stored by chunks of this generation
+	Rows        int64  // rows that chunks of this generation brought
 	Progress    []byte // what the last SaveChunk left, opaque to the store; nil at the beginning of a generation
-}
-
-// Definition is a definition that a live version needs.
-type Definition struct {
-	ID    DefinitionID
-	Rules *syncrules.Definition
-}
-
-// Definitions lists what the live versions (active and deploying) need, without repetition.
-func (s *Store) Definitions() []Definition { panic("skeleton") }
-
-// Tables lists the tracked tables of a source, by id.
-func (s *Store) Tables(source string) []Table { panic("skeleton") }
-
-// Changed returns a channel that is closed at the next change of Definitions, of a table's Phase, or when a table gets its
-// first partial row: whoever drives snapshots calls Changed, looks, then waits.
-func (s *Store) Changed() <-chan struct{} { panic("skeleton") }
-
-// Track declares that rel is a table of source. Definitions that read it and have no tracked table for it yet get one, in phase
-// Registered; existing ones are left alone. It reports the tables of rel that now exist. Idempotent.
-func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Table, error) {
-	panic("skeleton")
-}
-
-// Planned declares that every relation of source that defs read has been tracked. A version becomes active when
-// all its definitions are planned for every source and all its tables are Done.
-func (s *Store) Planned(ctx context.Context, source string, defs []DefinitionID) error { panic("skeleton") }
-
-// BeginGeneration starts the next snapshot of a table (architecture 5.3b): from the position at which it is applied, streamed rows
-// are marked touched in it. rel is the table's current description. The caller then takes the Barrier, then reads chunks.
-func (s *Store) BeginGeneration(ctx context.Context, id TableID, rel *Relation) (Generation, error) {
-	panic("skeleton")
 }
 
 // ErrStaleGeneration is returned for work of a generation, or of a chunk phase, that is over: the table began another
 // generation, was truncated, or is no longer tracked. The caller looks at Tables again.
-var ErrStaleGeneration = errors.New("the table's chunk phase is over")
+var ErrStaleGeneration = errors.New("the table's generation or chunk phase is over")
 
-// Chunk is a part of a table read in one short transaction whose commit has returned (architecture 5.4).
-type Chunk struct {
-	Table      TableID
-	Generation Generation
-	Relation   *Relation
-	Rows       []Tuple // complete rows; they belong to the store afterwards
-	Bytes      int     // memory that Rows hold, about
-	Progress   []byte  // stored with the rows in one bbolt update (I6)
-	Last       bool    // no chunk follows: the table goes on to Repairing
+// Tables lists the tracked tables of a source that live definitions need, by id.
+func (s *Store) Tables(source string) []Table {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []Table
+	for _, t := range s.catalog.tables {
+		if t.Source == source && t.wanted() {
+			out = append(out, t.Table)
+		}
+	}
+	slices.SortFunc(out, func(a, b Table) int { return int(a.ID) - int(b.ID) })
+	return out
 }
 
-// SaveChunk stores a chunk under the rule that the stream wins (I8) and returns when it is durable.
-func (s *Store) SaveChunk(ctx context.Context, c *Chunk) error { panic("skeleton") }
+// wanted reports whether a definition of the table lives.
+func (t *table) wanted() bool {
+	return slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
+}
+
+// Track declares that rel is a table of source. Definitions that read it and have no tracked table for it yet get one, in phase
+// Registered; existing ones are left alone. It reports the wanted tables of rel that now exist. Idempotent.
+func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Table, error) {
+	var out []Table
+	err := s.do(ctx, func(b *batch) error {
+		if err := b.track(source, rel); err != nil {
+			return err
+		}
+		for _, t := range s.catalog.byRelation[relationID{source, rel.OID}] {
+			if t.wanted() {
+				out = append(out, t.Table)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (b *batch) track(source string, rel *Relation) error {
+	c := &b.s.catalog
+	covered := map[DefinitionID]bool{}
+	for _, t := range c.byRelation[relationID{source, rel.OID}] {
+		for _, id := range t.Definitions {
+			covered[id] = true
+		}
+	}
+	target := rulesRelation(source, rel)
+	var missing []DefinitionID
+	for id, d := range c.definitions {
+		if !d.rec.Dead && !covered[id] && d.rules != nil && d.rules.Bind(target) != nil {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	t := &table{Table: Table{ID: b.counters.Table, Source: source, Relation: rel, Definitions: missing}}
+	b.counters.Table++
+	b.look = true
+	b.tables[t] = true
+	var err error
+	b.s.update(func() { err = c.addTable(t) })
+	return err
+}
+
+// table returns a tracked table whose generation is gen.
+func (b *batch) table(id TableID, gen Generation) (*table, error) {
+	t := b.s.catalog.tables[id]
+	if t == nil || t.Generation != gen || !t.wanted() {
+		return nil, ErrStaleGeneration
+	}
+	return t, nil
+}
+
+// BeginGeneration starts the next snapshot of a table (architecture 5.3b): from the position at which it is applied, streamed rows
+// are marked touched in it. rel is the table's current description. The caller then takes the Barrier, then reads chunks.
+func (s *Store) BeginGeneration(ctx context.Context, id TableID, rel *Relation) (Generation, error) {
+	var gen Generation
+	err := s.do(ctx, func(b *batch) error {
+		t := s.catalog.tables[id]
+		if t == nil || !t.wanted() {
+			return ErrStaleGeneration
+		}
+		b.refuse(t)
+		b.change(t, func() {
+			t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
+			t.Generation++
+			t.sweep, t.cursor, t.swept = false, nil, false
+		})
+		b.look = true
+		gen = t.Generation
+		s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", gen)
+		return nil
+	})
+	return gen, err
+}
 
 // Partials returns keys (key columns set, others nil) of up to limit rows that have unknown values.
-func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, error) { panic("skeleton") }
-
-// Applied returns the source's stream position that the writer has applied so far. The Barrier's start is measured with it (5.6).
-func (s *Store) Applied(source string) Position { panic("skeleton") }
-
-// Reread is the answer to a re-read of partial rows by key.
-type Reread struct {
-	Table      TableID
-	Generation Generation
-	Relation   *Relation
-	Started    Position // Applied(source) at the moment when the Barrier started
-	Keys       []Tuple  // what was asked for
-	Rows       []Tuple  // complete rows found
+func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, error) {
+	var keys []Tuple
+	err := s.do(ctx, func(b *batch) error {
+		t := s.catalog.tables[id]
+		if t == nil || !t.wanted() {
+			return ErrStaleGeneration
+		}
+		bd := t.bind(t.Relation)
+		if err := b.tx.Marks(id, func(key []byte, m storage.Mark) (bool, error) {
+			if len(m.Columns) == 0 {
+				return true, nil
+			}
+			r, err := b.row(t, key)
+			if err != nil || !r.partial() || r.seq > 0 {
+				return true, err
+			}
+			keys = append(keys, bd.keyOf(&m))
+			return len(keys) < limit, nil
+		}); err != nil {
+			return err
+		}
+		for _, r := range b.rows { // those that this batch made partial are not in the file yet
+			if r.t == t && r.seq > 0 && r.partial() && len(keys) < limit {
+				keys = append(keys, r.bd.keyTuple(r.tuple))
+			}
+		}
+		return nil
+	})
+	return keys, err
 }
 
-// SaveReread completes partial rows with what a re-read brought; rows that became partial after Started stay so.
-func (s *Store) SaveReread(ctx context.Context, r *Reread) error { panic("skeleton") }
-
-// Fence announces a marker that is about to be emitted for a table in phase Repairing, and waits until the stream has brought it (a
-// transactional message with prefix "weir" and nonce as content). If no row is partial then, the table is Done; if some are, it
-// returns done=false and the caller re-reads and fences again. Generation over: ErrStaleGeneration.
-func (s *Store) Fence(ctx context.Context, id TableID, gen Generation, nonce string, emit func(context.Context) error) (done bool, err error) {
-	panic("skeleton")
+// keyOf returns the key columns of a partial row.
+func (bd *binding) keyOf(m *storage.Mark) Tuple {
+	row := make(Tuple, len(bd.rel.Columns))
+	for _, c := range m.Columns {
+		if i, ok := bd.attnum[c.Attnum]; ok && bd.rel.Columns[i].Key && !c.Unknown && !c.Null {
+			row[i] = slices.Clone(c.Text)
+		}
+	}
+	return row
 }
 
-// AwaitMarker calls emit and returns once the stream has brought the transactional message with content nonce and it is applied.
-func (s *Store) AwaitMarker(ctx context.Context, source, nonce string, emit func(context.Context) error) error {
-	panic("skeleton")
+// keyTuple returns a copy of row with only its key columns.
+func (bd *binding) keyTuple(row Tuple) Tuple {
+	key := make(Tuple, len(row))
+	for _, i := range bd.key {
+		key[i] = row[i]
+	}
+	return key
 }

@@ -1,2 +1,79 @@
-// Package storage is the bbolt file: keys, codecs, transactions, check.
+// Package storage is the bbolt file of a weir: its keys, codecs, transactions and check. It knows bytes, not rules: package
+// buckets decides what to write, this package how it stands on disk.
+//
+// # Format version 1
+//
+// One bbolt file. Each section is a top-level bbolt bucket; all integers in keys are big-endian, so that cursors walk in order.
+// Text records are JSON, hot records are binary. uv is an unsigned varint, bytes is uv length + bytes.
+//
+//	section      key                                value
+//	meta         "format"                           "weir store 1"
+//	             "counters"                         next ids, see below
+//	             "checkpoint"                       the published checkpoint, see below
+//	sources      source name                        JSON Source (identity, slot, publication)
+//	positions    source name                        u64 position applied and durable (I2)
+//	versions     u32 version                        JSON Version (text, state, definitions)
+//	definitions  u64 definition                     JSON Definition (fingerprint, name)
+//	tables       u32 table                          JSON Table (relation, generation, phase, progress)
+//	strings      u32 string                         output table name
+//	names        u64 definition | name or hash      u64 bucket
+//	buckets      u64 bucket                         bucket state
+//	ops          u64 bucket | u64 last op id        op block
+//	rows         u32 table | row key                row state
+//	images       u32 table | row key                row image: texts that can be unchanged TOAST
+//	marks        u32 table | row key                tombstone, or partial row
+//	params       u64 definition | bytes lookup |    values
+//	             u64 row | u64 digest | u64 op id
+//	garbage      u64 op id | params key             empty: entries up to that op id can go once it is published
+//	write        write checkpoint key               number and heads
+//
+// Counters: ids handed out next. Definition ids start at a random tag of the store and op ids at unix ms << 20 (I3, I3b).
+//
+//	+--------+--------+------------+---------+---------+----------+
+//	| op u64 | bucket | definition | table   | version | string   |
+//	|        |  u64   |    u64     |  u32    |   u32   |   u32    |
+//	+--------+--------+------------+---------+---------+----------+
+//
+// Checkpoint: everything with an op id up to it is visible under the version (I4). The source positions say which write
+// checkpoints it has reached.
+//
+//	+--------+-------------+----------+--------------------------------+
+//	| op u64 | version u32 | uv count | count x (bytes name, u64 pos)  |
+//	+--------+-------------+----------+--------------------------------+
+//
+// Bucket state: what a fresh client would get, without a scan (I5). The pending part counts ops above the checkpoint that was
+// current when they were written; it is folded into the base by the first write after they became visible, so that
+// publishing a checkpoint touches no bucket.
+//
+//	+----------------+------------+------------+-------------+----------+---------------+--------------+------------+
+//	| u64 definition | bytes name | uv base    | u32 base    | uv base  | uv pending    | u32 pending  | uv pending |
+//	|                |            | count      | checksum    | last op  | count         | checksum     | first,last |
+//	+----------------+------------+------------+-------------+----------+---------------+--------------+------------+
+//
+// Op block: the ops that one flush gave one bucket, at most about 64 KiB of them before compression.
+//
+//	+----------+----------+-------------+--------------+------------+---------+------------+
+//	| u8 codec | uv count | uv first op | u32 checksum | uv raw len | payload | u32 CRC32C |
+//	|          |          |             | sum          |            |         | of it all  |
+//	+----------+----------+-------------+--------------+------------+---------+------------+
+//	payload, after decompression, count times:
+//	+---------+------------------+--------------+--------------------------------------------+---------------+
+//	| u8 kind | uv op id - the   | u32 checksum | PUT, REMOVE: bytes type, bytes object id,  | PUT: bytes    |
+//	|         | one before       |              | bytes subkey                               | data          |
+//	+---------+------------------+--------------+--------------------------------------------+---------------+
+//
+// The "op before" of the first op is 0. Codec 0 is plain, 1 is zstd.
+//
+// Row state: where a source row is (I12 compares with it, REMOVE is made from it).
+//
+//	+----------+---------------+----------+--------------------------------------------------------------+
+//	| u8 flags | uv generation | uv count | count x (uv bucket, uv string, 8 digest, bytes object id)    |
+//	+----------+---------------+----------+--------------------------------------------------------------+
+//	| uv count | count x (uv definition, bytes lookup, 8 digest)                                         |
+//	+----------+-----------------------------------------------------------------------------------------+
+//
+// A digest is the first 8 bytes of the op's SHA-256, whose first 4 are its checksum. An empty object id stands for the one of the
+// placement before when it is equal (flag in the length: 0 = same, n+1 = n bytes).
+//
+// Every decoder is bounds-checked and returns a CorruptionError; Check reads the whole file with all of them.
 package storage

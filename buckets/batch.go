@@ -1,0 +1,178 @@
+package buckets
+
+import (
+	"fmt"
+
+	"github.com/weirsync/weir/storage"
+)
+
+// batch is one bbolt update: the jobs that were waiting, in order. Rows are changed in an overlay; only its end state is evaluated
+// and becomes ops, so a row that changed a hundred times in a batch costs one op.
+type batch struct {
+	s        *Store
+	tx       *storage.Tx
+	counters storage.Counters
+	before   storage.Checkpoint // as published before this batch
+
+	rows      map[string]*row // by full key
+	seq       int             // of row changes
+	positions map[string]Position
+	tables    map[*table]bool // to be stored
+	flusher   flusher
+
+	look   bool      // Store.Changed is due
+	passed []*marker // to be released once durable
+	news   news
+}
+
+func (s *Store) newBatch(tx *storage.Tx) (*batch, error) {
+	b := &batch{s: s, tx: tx, rows: map[string]*row{}, positions: map[string]Position{}, tables: map[*table]bool{}}
+	var err error
+	if b.counters, err = tx.Counters(); err != nil {
+		return nil, err
+	}
+	b.before, err = tx.Checkpoint()
+	return b, err
+}
+
+// apply runs the jobs and writes what they come to.
+func (b *batch) apply(jobs []*job, kept map[string]Position) error {
+	if err := b.tx.CollectGarbage(b.before.Op, 1000); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := b.job(j); err != nil {
+			return err
+		}
+	}
+	for name, pos := range kept {
+		if pos > b.position(name) {
+			b.setPosition(name, pos)
+		}
+	}
+	if err := b.sweep(); err != nil {
+		return err
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	for t := range b.tables {
+		rec, err := t.record()
+		if err != nil {
+			return err
+		}
+		if err := b.tx.PutTable(t.ID, rec); err != nil {
+			return err
+		}
+	}
+	for name, pos := range b.positions {
+		if err := b.tx.PutPosition(name, pos); err != nil {
+			return err
+		}
+	}
+	if err := b.checkpoint(); err != nil {
+		return err
+	}
+	return b.tx.PutCounters(b.counters)
+}
+
+// job runs one job. The error of a control job or a chunk is its caller's; one of the stream stops the store.
+func (b *batch) job(j *job) error {
+	switch j.kind {
+	case jobTransaction:
+		return b.transaction(j.tx)
+	case jobControl, jobChunk:
+		j.err = j.control(b)
+		if storage.IsCorruption(j.err) {
+			return j.err
+		}
+	}
+	return nil
+}
+
+func (b *batch) position(source string) Position {
+	if p, ok := b.positions[source]; ok {
+		return p
+	}
+	return b.s.sources[source].applied
+}
+
+func (b *batch) setPosition(source string, pos Position) {
+	b.positions[source] = pos
+	b.s.update(func() { b.s.sources[source].applied = pos })
+}
+
+// change edits a table's public state and has it stored.
+func (b *batch) change(t *table, fn func()) {
+	b.s.update(fn)
+	b.tables[t] = true
+}
+
+// checkpoint publishes everything up to now, unless the gate is closed (I9), and moves to a new version if that is due.
+func (b *batch) checkpoint() error {
+	activated, err := b.activate()
+	if err != nil {
+		return err
+	}
+	v := b.s.catalog.active
+	if v == nil || !b.s.catalog.open(v) {
+		return nil
+	}
+	cp := storage.Checkpoint{Op: b.counters.Op - 1, Version: v.ID, Positions: map[string]Position{}}
+	moved := activated || cp.Op != b.before.Op
+	for _, name := range b.s.catalog.sourceNames {
+		cp.Positions[name] = b.position(name)
+		moved = moved || cp.Positions[name] != b.before.Positions[name]
+	}
+	reached := b.reached(cp.Positions)
+	if !moved && len(reached) == 0 {
+		return nil
+	}
+	b.news.published, b.news.all, b.news.keys = true, b.news.all || activated, reached
+	return b.tx.PutCheckpoint(cp)
+}
+
+// transaction applies a source transaction, unless it has been applied before (I6).
+func (b *batch) transaction(tx *Transaction) error {
+	if b.s.sources[tx.Source] == nil {
+		return fmt.Errorf("transaction of source %q, which is not configured", tx.Source)
+	}
+	if tx.End <= b.position(tx.Source) {
+		return nil
+	}
+	for i := range tx.Changes {
+		if err := b.changeOf(tx, &tx.Changes[i]); err != nil {
+			return fmt.Errorf("apply transaction ending at %s of source %s: %w", tx.End, tx.Source, err)
+		}
+	}
+	b.setPosition(tx.Source, tx.End)
+	return nil
+}
+
+func (b *batch) changeOf(tx *Transaction, c *Change) error {
+	switch c.Op {
+	case Message:
+		if c.Prefix == MarkerPrefix {
+			b.marker(tx.Source, string(c.Content))
+		}
+		return nil
+	case Truncate:
+		for _, oid := range c.Truncated {
+			for _, t := range b.s.catalog.byRelation[relationID{tx.Source, oid}] {
+				if err := b.truncate(t); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for _, t := range b.s.catalog.byRelation[relationID{tx.Source, c.Relation.OID}] {
+		if !t.streamed() {
+			continue
+		}
+		if err := b.rowChange(t, t.bind(c.Relation), c, tx.End); err != nil {
+			return err
+		}
+	}
+	return nil
+}

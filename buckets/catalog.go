@@ -1,0 +1,224 @@
+package buckets
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/weirsync/weir/storage"
+	"github.com/weirsync/weir/syncrules"
+)
+
+// catalog is what the store knows of versions, definitions and tracked tables. The writer changes it under Store.mu.
+type catalog struct {
+	versions    []*version // oldest first
+	active      *version   // nil if none
+	deploying   *version   // nil if none
+	definitions map[DefinitionID]*definition
+	tables      map[TableID]*table
+	byRelation  map[relationID][]*table
+	strings     map[string]uint32
+	stringByID  map[uint32]string
+	sourceNames []string
+}
+
+type relationID struct {
+	source string
+	oid    uint32
+}
+
+// definition is a definition that some version has or had. A dead one is never evaluated again (I3b).
+type definition struct {
+	id     DefinitionID
+	rec    storage.Definition
+	prefix string                // of its buckets' names: "<id>#"
+	rules  *syncrules.Definition // of the newest live version that has it; nil if dead
+}
+
+// version is a deployed rules text. ids is parallel to the program's definitions.
+type version struct {
+	Version
+	ids     []DefinitionID
+	byRules map[*syncrules.Definition]*definition
+	planned map[string]bool // sources whose relations are all tracked; not stored, the driver plans anew after a start
+}
+
+func (v *version) live() bool { return v.State == Active || v.State == Deploying }
+
+func (v *version) record() storage.Version {
+	return storage.Version{
+		State: string(v.State), Text: v.Text, Note: v.Note, Reason: v.Reason,
+		Created: v.Created, Changed: v.Changed, Definitions: v.ids,
+	}
+}
+
+// table is a tracked table in the writer's memory.
+type table struct {
+	Table
+	prefix  string // of its rows' subkeys
+	sweep   bool   // the fence was passed; rows of older generations are being removed
+	cursor  []byte // of the sweep: next row key to look at
+	swept   bool   // this generation's sweep is over, only tombstones can be left
+	fence   *marker
+	defs    []*definition
+	binding sync.Map // *Relation -> *binding
+}
+
+// streamed reports whether stream changes are evaluated for the table: from its first generation on, while a definition lives.
+func (t *table) streamed() bool {
+	return t.Generation > 0 && slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
+}
+
+// entombs reports whether a deleted row must leave a tombstone, so that no chunk resurrects it: until the fence is passed (I8).
+func (t *table) entombs() bool { return t.Phase != Done && !t.sweep }
+
+// unfinished reports whether touched, unverified and tombstones mean something (I8).
+func (t *table) unfinished() bool { return t.Phase != Done }
+
+func (t *table) record() (storage.Table, error) {
+	rel, err := json.Marshal(t.Relation)
+	return storage.Table{
+		Source: t.Source, Relation: rel, Definitions: t.Definitions, Generation: t.Generation,
+		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept,
+	}, err
+}
+
+func (c *catalog) load(tx *storage.Tx, sources []string) error {
+	*c = catalog{
+		definitions: map[DefinitionID]*definition{}, tables: map[TableID]*table{}, byRelation: map[relationID][]*table{},
+		strings: map[string]uint32{}, stringByID: map[uint32]string{}, sourceNames: sources,
+	}
+	if err := tx.Strings(func(id uint32, name string) error {
+		c.strings[name], c.stringByID[id] = id, name
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := tx.Definitions(func(id DefinitionID, rec storage.Definition) error {
+		c.addDefinition(id, rec)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := tx.Versions(c.loadVersion); err != nil {
+		return err
+	}
+	return tx.Tables(c.loadTable)
+}
+
+func (c *catalog) addDefinition(id DefinitionID, rec storage.Definition) *definition {
+	d := &definition{id: id, rec: rec, prefix: strconv.FormatUint(uint64(id), 10) + "#"}
+	c.definitions[id] = d
+	return d
+}
+
+func (c *catalog) loadVersion(id VersionID, rec storage.Version) error {
+	v := &version{
+		Version: Version{
+			ID: id, State: VersionState(rec.State), Text: rec.Text, Note: rec.Note, Reason: rec.Reason,
+			Created: rec.Created, Changed: rec.Changed,
+		},
+		ids: rec.Definitions,
+	}
+	if v.live() {
+		program, faults := syncrules.Compile([]byte(rec.Text), syncrules.CompileOptions{})
+		if program == nil {
+			return fmt.Errorf("the stored rules version %d does not compile with this program: %v", id, faults)
+		}
+		if len(program.Definitions()) != len(v.ids) {
+			return fmt.Errorf("the stored rules version %d has %d definitions, this program reads %d", id, len(v.ids), len(program.Definitions()))
+		}
+		if err := c.attach(v, program); err != nil {
+			return err
+		}
+	}
+	c.addVersion(v)
+	return nil
+}
+
+// attach gives v its program and its definitions their rules.
+func (c *catalog) attach(v *version, program *syncrules.Program) error {
+	v.Program, v.planned, v.byRules = program, map[string]bool{}, map[*syncrules.Definition]*definition{}
+	for i, rules := range program.Definitions() {
+		d := c.definitions[v.ids[i]]
+		if d == nil {
+			return fmt.Errorf("rules version %d names definition %d, which is not in the store", v.ID, v.ids[i])
+		}
+		d.rules, v.byRules[rules] = rules, d
+	}
+	return nil
+}
+
+func (c *catalog) addVersion(v *version) {
+	c.versions = append(c.versions, v)
+	switch v.State {
+	case Active:
+		c.active = v
+	case Deploying:
+		c.deploying = v
+	}
+}
+
+func (c *catalog) loadTable(id TableID, rec storage.Table) error {
+	rel := &Relation{}
+	if err := json.Unmarshal(rec.Relation, rel); err != nil {
+		return fmt.Errorf("tracked table %d: %w", id, err)
+	}
+	return c.addTable(&table{Table: Table{
+		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
+		Phase: Phase(rec.Phase), Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
+	}, swept: rec.Swept})
+}
+
+func (c *catalog) addTable(t *table) error {
+	t.prefix = strconv.FormatUint(uint64(t.ID), 36) + "/"
+	for _, id := range t.Definitions {
+		d := c.definitions[id]
+		if d == nil {
+			return fmt.Errorf("tracked table %d names definition %d, which is not in the store", t.ID, id)
+		}
+		t.defs = append(t.defs, d)
+	}
+	c.tables[t.ID] = t
+	id := relationID{t.Source, t.Relation.OID}
+	c.byRelation[id] = append(c.byRelation[id], t)
+	return nil
+}
+
+// live lists the versions that need data, the active one first.
+func (c *catalog) live() []*version {
+	var live []*version
+	for _, v := range []*version{c.active, c.deploying} {
+		if v != nil {
+			live = append(live, v)
+		}
+	}
+	return live
+}
+
+// version returns a version by id.
+func (c *catalog) version(id VersionID) *version {
+	for _, v := range c.versions {
+		if v.ID == id {
+			return v
+		}
+	}
+	return nil
+}
+
+// open reports whether nothing of v holds checkpoints back: each of its tables is done and no row is partial (I9).
+func (c *catalog) open(v *version) bool {
+	for _, t := range c.tables {
+		if t.Phase == Done && t.Partials == 0 {
+			continue
+		}
+		for _, d := range t.defs {
+			if slices.Contains(v.ids, d.id) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,229 @@
+package buckets
+
+import (
+	"context"
+	"sync"
+)
+
+// newsMax is how many changed buckets or lookups are told one by one; beyond it everybody looks.
+const newsMax = 10000
+
+// news is what changed since the checkpoint before: what subscriptions are woken for. While the gate is closed it piles up, bounded.
+type news struct {
+	published bool
+	all       bool
+	buckets   map[string]struct{} // full names
+	lookups   map[string]struct{}
+	keys      []string // write checkpoints that were reached
+}
+
+func (n *news) bucket(name string) { n.note(&n.buckets, name) }
+func (n *news) lookup(key string)  { n.note(&n.lookups, key) }
+
+func (n *news) note(set *map[string]struct{}, name string) {
+	if n.all {
+		return
+	}
+	if *set == nil {
+		*set = map[string]struct{}{}
+	}
+	if (*set)[name] = struct{}{}; len(*set) > newsMax {
+		n.all, n.buckets, n.lookups = true, nil, nil
+	}
+}
+
+// feed wakes the subscriptions that a checkpoint concerns: its cost grows with those, not with all that are there.
+type feed struct {
+	mu       sync.Mutex
+	all      map[*Subscription]struct{}
+	byBucket index
+	byLookup index
+	byKey    index
+	held     news // of batches that published nothing
+}
+
+// index finds the subscriptions that watch a name.
+type index map[string]map[*Subscription]struct{}
+
+func newFeed() *feed {
+	return &feed{all: map[*Subscription]struct{}{}, byBucket: index{}, byLookup: index{}, byKey: index{}}
+}
+
+func (x index) add(name string, sub *Subscription) {
+	if x[name] == nil {
+		x[name] = map[*Subscription]struct{}{}
+	}
+	x[name][sub] = struct{}{}
+}
+
+func (x index) remove(name string, sub *Subscription) {
+	if delete(x[name], sub); len(x[name]) == 0 {
+		delete(x, name)
+	}
+}
+
+// publish never blocks.
+func (f *feed) publish(n news) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	held := &f.held
+	held.all = held.all || n.all
+	for name := range n.buckets {
+		held.bucket(name)
+	}
+	for key := range n.lookups {
+		held.lookup(key)
+	}
+	if !n.published {
+		return
+	}
+	due := f.held
+	due.keys, f.held = n.keys, news{}
+	f.wake(&due)
+}
+
+func (f *feed) wake(n *news) {
+	if n.all {
+		for sub := range f.all {
+			sub.note(func(w *pending) { w.all = true })
+		}
+	}
+	for name := range n.buckets {
+		for sub := range f.byBucket[name] {
+			sub.note(func(w *pending) { w.bucket(name) })
+		}
+	}
+	for key := range n.lookups {
+		for sub := range f.byLookup[key] {
+			sub.note(func(w *pending) { w.lookups = true })
+		}
+	}
+	for _, key := range n.keys {
+		for sub := range f.byKey[key] {
+			sub.note(func(w *pending) { w.write = true })
+		}
+	}
+}
+
+// Subscription wakes one session when a checkpoint concerns it. Close it.
+type Subscription struct {
+	feed    *feed
+	buckets map[string]struct{}
+	lookups map[string]struct{}
+	key     string
+
+	mu      sync.Mutex
+	pending pending
+	ready   chan struct{} // capacity 1
+}
+
+// pending is what a subscription has not been told yet.
+type pending struct {
+	all, lookups, write bool
+	buckets             map[string]struct{}
+}
+
+func (p *pending) bucket(name string) {
+	if p.buckets == nil {
+		p.buckets = map[string]struct{}{}
+	}
+	p.buckets[name] = struct{}{}
+}
+
+// Wake says why a subscription was woken.
+type Wake struct {
+	All     bool     // anything may have changed (new version, many buckets at once)
+	Lookups bool     // a watched lookup changed: resolve again
+	Write   bool     // the watched write checkpoint was reached
+	Buckets []string // watched buckets that have new operations
+}
+
+// Subscribe makes a subscription that watches nothing but versions.
+func (s *Store) Subscribe() *Subscription {
+	sub := &Subscription{feed: s.feed, ready: make(chan struct{}, 1)}
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	s.feed.all[sub] = struct{}{}
+	return sub
+}
+
+func (sub *Subscription) note(fn func(*pending)) {
+	sub.mu.Lock()
+	fn(&sub.pending)
+	sub.mu.Unlock()
+	select {
+	case sub.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Watch replaces what the subscription waits for: full bucket names, lookups (Resolution.Lookups) and a write checkpoint key ("" for
+// none). Changes published after the View from which they were taken are not missed if Watch is called
+// before that View, or if the caller looks at View once more after Watch.
+func (sub *Subscription) Watch(buckets, lookups []string, key string) {
+	f := sub.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sub.buckets = f.byBucket.replace(sub, sub.buckets, buckets)
+	sub.lookups = f.byLookup.replace(sub, sub.lookups, lookups)
+	if key == sub.key {
+		return
+	}
+	if sub.key != "" {
+		f.byKey.remove(sub.key, sub)
+	}
+	if sub.key = key; key != "" {
+		f.byKey.add(key, sub)
+	}
+}
+
+func (x index) replace(sub *Subscription, old map[string]struct{}, names []string) map[string]struct{} {
+	next := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		if next[name] = struct{}{}; !has(old, name) {
+			x.add(name, sub)
+		}
+	}
+	for name := range old {
+		if !has(next, name) {
+			x.remove(name, sub)
+		}
+	}
+	return next
+}
+
+func has(set map[string]struct{}, name string) bool {
+	_, ok := set[name]
+	return ok
+}
+
+// Wait returns at the next published checkpoint that concerns the subscription since the last Wait, or when ctx ends. Several
+// checkpoints are folded into one Wake; nothing is queued per checkpoint.
+func (sub *Subscription) Wait(ctx context.Context) (Wake, error) {
+	select {
+	case <-sub.ready:
+		return sub.take(), nil
+	case <-ctx.Done():
+		return Wake{}, ctx.Err()
+	}
+}
+
+func (sub *Subscription) take() Wake {
+	sub.mu.Lock()
+	defer sub.mu.Unlock()
+	p := sub.pending
+	sub.pending = pending{}
+	w := Wake{All: p.all, Lookups: p.lookups, Write: p.write}
+	for name := range p.buckets {
+		w.Buckets = append(w.Buckets, name)
+	}
+	return w
+}
+
+// Close ends the subscription.
+func (sub *Subscription) Close() {
+	sub.Watch(nil, nil, "")
+	sub.feed.mu.Lock()
+	defer sub.feed.mu.Unlock()
+	delete(sub.feed.all, sub)
+}

@@ -1,0 +1,309 @@
+package buckets
+
+import (
+	"bytes"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/weirsync/weir/storage"
+)
+
+const (
+	imageRowMin   = 1 << 10 // texts of smaller rows are not kept: 5.8 repairs the rare row that needs one
+	imageValueMin = 20      // a shorter text can't be unchanged TOAST (postgres-facts 4)
+
+	evaluateAlone = 64 // below this many rows helpers cost more than they bring
+)
+
+// flusher collects what a batch writes, so that every section gets its puts in key order.
+type flusher struct {
+	buckets map[BucketID]*openBucket
+	names   map[bucketName]*openBucket
+	rows    []rowPut
+	arena   []byte
+	params  []storage.Param
+	lookups []string
+	errors  int
+}
+
+type rowPut struct {
+	row     *row
+	full    []byte
+	encoded []byte // nil: delete
+}
+
+type bucketName struct {
+	def  DefinitionID
+	name string
+}
+
+// openBucket is a bucket that the batch writes to.
+type openBucket struct {
+	id     BucketID
+	state  storage.Bucket
+	def    *definition
+	block  storage.Block
+	blocks []blockPut
+	fresh  bool
+	dirty  bool
+}
+
+type blockPut struct {
+	last    OpID
+	encoded []byte
+}
+
+// flush turns the changed rows into ops and writes everything in key order.
+func (b *batch) flush() error {
+	changed := make([]*row, 0, len(b.rows))
+	for _, r := range b.rows {
+		if r.seq > 0 {
+			changed = append(changed, r)
+		}
+	}
+	slices.SortFunc(changed, func(x, y *row) int { return x.seq - y.seq })
+	b.evaluate(changed)
+	b.flusher.buckets, b.flusher.names = map[BucketID]*openBucket{}, map[bucketName]*openBucket{}
+	for _, r := range changed {
+		if err := b.settle(r); err != nil {
+			return err
+		}
+	}
+	if n := b.flusher.errors; n > 0 {
+		b.s.log.Warn("rules could not be evaluated for some rows, which were left out", "errors", n)
+	}
+	return b.writeAll()
+}
+
+// evaluate runs the rules over the changed rows that are whole, on all cores.
+func (b *batch) evaluate(changed []*row) {
+	workers := min(runtime.GOMAXPROCS(0), 1+len(changed)/evaluateAlone)
+	share := (len(changed) + workers - 1) / max(workers, 1)
+	scratches := make([]scratch, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		part := changed[min(i*share, len(changed)):min((i+1)*share, len(changed))]
+		work := func() {
+			for _, r := range part {
+				if !r.gone && !r.partial() {
+					r.ev = r.bd.evaluate(r.tuple, &scratches[i])
+				}
+			}
+		}
+		if i == workers-1 {
+			work()
+			continue
+		}
+		wg.Go(work)
+	}
+	wg.Wait()
+	for i := range scratches {
+		b.flusher.errors += scratches[i].errors
+	}
+}
+
+// settle makes the ops of a row's change and its new state. A partial row keeps its placements until it is whole: the gate is
+// closed meanwhile.
+func (b *batch) settle(r *row) error {
+	if r.partial() {
+		return b.putRow(r, &storage.Row{Flags: r.flags, Generation: r.gen, Placements: r.stored.Placements, Params: r.stored.Params})
+	}
+	next := storage.Row{Flags: r.flags &^ (storage.Tombstone | storage.HasImage), Generation: r.gen}
+	if err := b.place(r, &next); err != nil {
+		return err
+	}
+	b.parametrize(r, &next)
+	if !r.gone {
+		return b.putRow(r, &next)
+	}
+	if r.t.entombs() {
+		next.Flags |= storage.Tombstone
+		return b.putRow(r, &next)
+	}
+	if r.exists {
+		b.flusher.rows = append(b.flusher.rows, rowPut{row: r, full: r.fullKey()})
+	}
+	return nil
+}
+
+// place compares where the row is with where it belongs and makes the difference ops: nothing for an equal placement (I12).
+func (b *batch) place(r *row, next *storage.Row) error {
+	kept := 0
+	var subkey []byte
+	old := r.stored.Placements
+	used := make([]bool, len(old))
+	type fresh struct {
+		ob *openBucket
+		i  int
+	}
+	var puts []fresh
+	if n := len(r.ev.places); n > 0 {
+		next.Placements = make([]storage.Placement, 0, n)
+	}
+	for i := range r.ev.places {
+		p := &r.ev.places[i]
+		ob, err := b.bucket(p.def, p.bucket)
+		if err != nil {
+			return err
+		}
+		typ, err := b.stringID(p.typ)
+		if err != nil {
+			return err
+		}
+		pl := storage.Placement{Bucket: ob.id, Type: typ, Digest: p.digest, ObjectID: p.id}
+		next.Placements = append(next.Placements, pl)
+		if j := samePlace(old, &pl); j >= 0 {
+			used[j] = true
+			if old[j].Digest == pl.Digest {
+				kept++
+				continue
+			}
+		}
+		puts = append(puts, fresh{ob, i})
+	}
+	if kept == len(old) && len(puts) == 0 {
+		return nil
+	}
+	subkey = r.t.subkey(nil, r.key)
+	removal := storage.Digest{}
+	for j := range old {
+		if used[j] {
+			continue
+		}
+		if removal == (storage.Digest{}) {
+			removal = storage.Digest(sum(append([]byte("delete."), subkey...)))
+		}
+		ob, err := b.bucketByID(old[j].Bucket)
+		if err != nil {
+			return err
+		}
+		b.add(ob, &storage.Op{
+			Kind: storage.OpRemove, Checksum: checksum(removal),
+			Type: []byte(b.s.catalog.stringByID[old[j].Type]), ObjectID: old[j].ObjectID, Subkey: subkey,
+		})
+	}
+	for _, f := range puts {
+		p := &r.ev.places[f.i]
+		b.add(f.ob, &storage.Op{
+			Kind: storage.OpPut, Checksum: checksum(p.digest), Type: []byte(p.typ), ObjectID: p.id, Subkey: subkey, Data: p.data,
+		})
+	}
+	return nil
+}
+
+// samePlace finds the placement of the same object in the same bucket.
+func samePlace(old []storage.Placement, p *storage.Placement) int {
+	for j := range old {
+		if old[j].Bucket == p.Bucket && old[j].Type == p.Type && bytes.Equal(old[j].ObjectID, p.ObjectID) {
+			return j
+		}
+	}
+	return -1
+}
+
+func checksum(d storage.Digest) uint32 {
+	return uint32(d[0]) | uint32(d[1])<<8 | uint32(d[2])<<16 | uint32(d[3])<<24
+}
+
+// add gives the op the next id and appends it to its bucket.
+func (b *batch) add(ob *openBucket, op *storage.Op) {
+	op.ID = b.nextOp()
+	ob.block.Add(op)
+	ob.dirty = true
+	if ob.block.Full() {
+		ob.close()
+	}
+}
+
+func (b *batch) nextOp() OpID {
+	id := b.counters.Op
+	b.counters.Op++
+	return id
+}
+
+// close ends the bucket's current block.
+func (ob *openBucket) close() {
+	if ob.block.Count == 0 {
+		return
+	}
+	ob.state.Add(&ob.block)
+	ob.blocks = append(ob.blocks, blockPut{ob.block.Last, ob.block.Encode()})
+	ob.block = storage.Block{}
+}
+
+// parametrize brings the row's parameter rows up to date.
+func (b *batch) parametrize(r *row, next *storage.Row) {
+	if len(r.ev.params) == 0 && len(r.stored.Params) == 0 {
+		return
+	}
+	hash := rowHash(r.t.ID, r.key)
+	for i := range r.ev.params {
+		p := &r.ev.params[i]
+		ref := storage.ParamRef{Definition: p.def.id, Lookup: p.lookup, Digest: p.digest}
+		if hasParam(next.Params, &ref) {
+			continue
+		}
+		next.Params = append(next.Params, ref)
+		if !hasParam(r.stored.Params, &ref) {
+			b.param(&ref, hash, p.values, false)
+		}
+	}
+	for i := range r.stored.Params {
+		if ref := &r.stored.Params[i]; !hasParam(next.Params, ref) {
+			b.param(ref, hash, nil, true)
+		}
+	}
+}
+
+func hasParam(list []storage.ParamRef, p *storage.ParamRef) bool {
+	return slices.ContainsFunc(list, func(q storage.ParamRef) bool {
+		return q.Definition == p.Definition && q.Digest == p.Digest && bytes.Equal(q.Lookup, p.Lookup)
+	})
+}
+
+func (b *batch) param(ref *storage.ParamRef, row uint64, values []byte, gone bool) {
+	b.flusher.params = append(b.flusher.params, storage.Param{
+		Definition: ref.Definition, Lookup: ref.Lookup, Row: row, Digest: ref.Digest, ID: b.nextOp(), Values: values, Gone: gone,
+	})
+	b.news.lookup(lookupKey(ref.Definition, ref.Lookup))
+}
+
+// putRow notes a row state for writing.
+func (b *batch) putRow(r *row, state *storage.Row) error {
+	images := r.images()
+	if r.partial() {
+		images = nil // the mark has them
+	}
+	if images != nil {
+		state.Flags |= storage.HasImage
+	} else {
+		state.Flags &^= storage.HasImage
+	}
+	f := &b.flusher
+	start := len(f.arena)
+	f.arena = storage.AppendRow(f.arena, state)
+	f.rows = append(f.rows, rowPut{row: r, full: r.fullKey(), encoded: f.arena[start:len(f.arena):len(f.arena)]})
+	return nil
+}
+
+// images are the values of the row that an update could leave unchanged in TOAST.
+func (r *row) images() []storage.Image {
+	if r.gone || r.tuple == nil {
+		return nil
+	}
+	size := 0
+	for _, v := range r.tuple {
+		size += len(v)
+	}
+	if size < imageRowMin {
+		return nil
+	}
+	var images []storage.Image
+	for i, v := range r.tuple {
+		if col := &r.bd.rel.Columns[i]; col.Varlena && len(v) >= imageValueMin {
+			images = append(images, storage.Image{Attnum: col.Attnum, Text: v})
+		}
+	}
+	return images
+}

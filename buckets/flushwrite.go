@@ -1,0 +1,167 @@
+package buckets
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/weirsync/weir/storage"
+)
+
+// bucket returns the bucket of a definition by name, a new one if need be.
+func (b *batch) bucket(def *definition, name []byte) (*openBucket, error) {
+	f := &b.flusher
+	if ob := f.names[bucketName{def.id, string(name)}]; ob != nil {
+		return ob, nil
+	}
+	id, ok, err := b.tx.BucketID(def.id, name)
+	if err != nil {
+		return nil, err
+	}
+	var ob *openBucket
+	if ok {
+		if ob, err = b.bucketByID(id); err != nil {
+			return nil, err
+		}
+	} else {
+		ob = &openBucket{id: b.counters.Bucket, def: def, fresh: true, state: storage.Bucket{Definition: def.id, Name: string(name)}}
+		b.counters.Bucket++
+		f.buckets[ob.id] = ob
+	}
+	f.names[bucketName{def.id, string(name)}] = ob
+	return ob, nil
+}
+
+func (b *batch) bucketByID(id BucketID) (*openBucket, error) {
+	if ob := b.flusher.buckets[id]; ob != nil {
+		return ob, nil
+	}
+	state, err := b.tx.Bucket(id)
+	if err != nil {
+		return nil, err
+	}
+	state.Fold(b.before.Op)
+	ob := &openBucket{id: id, state: state, def: b.s.catalog.definitions[state.Definition]}
+	b.flusher.buckets[id] = ob
+	return ob, nil
+}
+
+// stringID returns the id of an output table's name.
+func (b *batch) stringID(name string) (uint32, error) {
+	c := &b.s.catalog
+	if id, ok := c.strings[name]; ok {
+		return id, nil
+	}
+	id := b.counters.String
+	b.counters.String++
+	b.s.update(func() { c.strings[name], c.stringByID[id] = id, name })
+	return id, b.tx.PutString(id, name)
+}
+
+// writeAll puts what the flush collected, section by section, each in key order: bbolt takes sorted puts many times faster.
+func (b *batch) writeAll() error {
+	if err := b.writeBuckets(); err != nil {
+		return err
+	}
+	if err := b.writeRows(); err != nil {
+		return err
+	}
+	params := b.flusher.params
+	slices.SortFunc(params, func(x, y storage.Param) int {
+		return cmp.Or(cmp.Compare(x.Definition, y.Definition), bytes.Compare(x.Lookup, y.Lookup), cmp.Compare(x.ID, y.ID))
+	})
+	for i := range params {
+		if err := b.tx.PutParam(&params[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writeBuckets() error {
+	for _, id := range slices.Sorted(maps.Keys(b.flusher.buckets)) {
+		ob := b.flusher.buckets[id]
+		if !ob.dirty { // only looked at; a fresh one is always dirty
+			continue
+		}
+		ob.close()
+		for _, bl := range ob.blocks {
+			if err := b.tx.PutBlock(id, bl.last, bl.encoded); err != nil {
+				return err
+			}
+		}
+		if err := b.create(ob); err != nil {
+			return err
+		}
+		b.news.bucket(ob.def.prefix + ob.state.Name)
+	}
+	return nil
+}
+
+func (b *batch) create(ob *openBucket) error {
+	if ob.fresh {
+		if err := b.tx.PutName(ob.state.Definition, []byte(ob.state.Name), ob.id); err != nil {
+			return err
+		}
+	}
+	return b.tx.PutBucket(ob.id, &ob.state)
+}
+
+func (b *batch) writeRows() error {
+	rows := b.flusher.rows
+	slices.SortFunc(rows, func(x, y rowPut) int { return bytes.Compare(x.full, y.full) })
+	for i := range rows {
+		if err := b.writeRow(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writeRow(p *rowPut) error {
+	if p.encoded == nil {
+		return b.tx.DeleteRow(p.full)
+	}
+	if err := b.tx.PutRow(p.full, p.encoded); err != nil {
+		return err
+	}
+	r := p.row
+	images := r.images()
+	if r.partial() {
+		images = nil
+	}
+	if images != nil {
+		if err := b.tx.PutImages(p.full, storage.AppendImages(nil, images)); err != nil {
+			return err
+		}
+	} else if r.stored.Flags&storage.HasImage != 0 {
+		if err := b.tx.PutImages(p.full, nil); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.partial():
+		return b.tx.PutMark(p.full, r.mark())
+	case r.gone:
+		return b.tx.PutMark(p.full, &storage.Mark{})
+	case r.stored.Flags&(storage.Tombstone|storage.Partial) != 0:
+		return b.tx.PutMark(p.full, nil)
+	}
+	return nil
+}
+
+// mark is the tuple of a partial row.
+func (r *row) mark() *storage.Mark {
+	m := &storage.Mark{Columns: make([]storage.MarkedColumn, len(r.tuple))}
+	for i, v := range r.tuple {
+		c := &m.Columns[i]
+		c.Attnum = r.bd.rel.Columns[i].Attnum
+		if u := r.lost(i); u != nil {
+			c.Unknown, c.Moved, c.Since = true, u.moved, u.since
+			continue
+		}
+		c.Null, c.Text = v == nil, v
+	}
+	return m
+}

@@ -1,0 +1,87 @@
+package buckets
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// keyMax is the longest row key that is stored as it is; longer ones are hashed. bbolt takes 32 KiB, its pages like less.
+const keyMax = 400
+
+// Forms of a row key, its first byte.
+const (
+	keySingle byte = 1 // the text of the only key column
+	keyMulti  byte = 2 // each column as varint length, text
+	keyHashed byte = 3 // SHA-256 of one of the above
+)
+
+var errNoKey = errors.New("a change came without its key columns")
+
+// rowKey appends the key of the row to b: from row, or from old where row does not have the column (a key longer than 2 kB can be
+// unchanged TOAST itself; Postgres sends it in the old tuple then).
+func (bd *binding) rowKey(b []byte, row, old Tuple) ([]byte, error) {
+	start := len(b)
+	form := keyMulti
+	if len(bd.key) == 1 {
+		form = keySingle
+	}
+	b = append(b, form)
+	for _, col := range bd.key {
+		v, err := bd.keyValue(col, row, old)
+		if err != nil {
+			return nil, err
+		}
+		if form == keyMulti {
+			b = binary.AppendUvarint(b, uint64(len(v)))
+		}
+		b = append(b, v...)
+	}
+	if len(b)-start > keyMax {
+		h := sha256.Sum256(b[start:])
+		b = append(append(b[:start], keyHashed), h[:]...)
+	}
+	return b, nil
+}
+
+func (bd *binding) keyValue(col int, row, old Tuple) ([]byte, error) {
+	if col < len(row) && row[col] != nil && !IsUnchanged(row[col]) {
+		return row[col], nil
+	}
+	if col < len(old) && old[col] != nil && !IsUnchanged(old[col]) {
+		return old[col], nil
+	}
+	return nil, fmt.Errorf("table %s.%s: %w (%s)", bd.rel.Schema, bd.rel.Name, errNoKey, bd.rel.Columns[col].Name)
+}
+
+// subkey appends the text that tells source rows apart for clients: short plain keys as they are, others hashed. It is the same
+// for the same row of a tracked table for ever.
+func (t *table) subkey(b, key []byte) []byte {
+	b = append(b, t.prefix...)
+	if key[0] == keySingle && len(key) <= 64 && plainText(key[1:]) {
+		return append(append(b, '='), key[1:]...)
+	}
+	h := sha256.Sum256(key)
+	return base64.RawURLEncoding.AppendEncode(b, h[:16])
+}
+
+func plainText(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// rowHash tells the rows apart that share a parameter lookup.
+func rowHash(t TableID, key []byte) uint64 {
+	h := sha256.New()
+	var id [4]byte
+	binary.BigEndian.PutUint32(id[:], uint32(t))
+	h.Write(id[:])
+	h.Write(key)
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}

@@ -1,0 +1,67 @@
+package buckets
+
+import (
+	"context"
+
+	"github.com/weirsync/weir/storage"
+)
+
+// passed reports whether every source is past its head.
+func passed(positions, heads map[string]Position) bool {
+	for name, head := range heads {
+		if positions[name] < head {
+			return false
+		}
+	}
+	return true
+}
+
+// NextWriteCheckpoint allocates the next number for key (first 1): it is reached when each source has been applied up to its
+// position in heads. Durable when it returns. The caller then emits markers on the sources (protocol 3.9).
+func (s *Store) NextWriteCheckpoint(ctx context.Context, key string, heads map[string]Position) (int64, error) {
+	var id int64
+	err := s.do(ctx, func(b *batch) error {
+		w, _, err := b.tx.WriteCheckpoint(key)
+		if err != nil {
+			return err
+		}
+		id = w.ID + 1
+		return b.putWriteCheckpoint(key, storage.WriteCheckpoint{ID: id, Heads: heads})
+	})
+	return id, err
+}
+
+// RequestWriteCheckpoint stores max(stored, id) for key and returns it; heads replace the stored ones only if it grew. reached
+// tells whether it has been passed already.
+func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64, heads map[string]Position) (stored int64, reached bool, err error) {
+	err = s.do(ctx, func(b *batch) error {
+		w, ok, err := b.tx.WriteCheckpoint(key)
+		if err != nil {
+			return err
+		}
+		if stored = max(w.ID, id); !ok || id > w.ID {
+			return b.putWriteCheckpoint(key, storage.WriteCheckpoint{ID: id, Heads: heads})
+		}
+		_, waits := s.waiting[key]
+		reached = !waits
+		return nil
+	})
+	return stored, reached, err
+}
+
+func (b *batch) putWriteCheckpoint(key string, w storage.WriteCheckpoint) error {
+	b.s.waiting[key] = w
+	return b.tx.PutWriteCheckpoint(key, w)
+}
+
+// reached takes the write checkpoints out of the waiting ones that a checkpoint at positions reaches.
+func (b *batch) reached(positions map[string]Position) []string {
+	var keys []string
+	for key, w := range b.s.waiting {
+		if passed(positions, w.Heads) {
+			keys = append(keys, key)
+			delete(b.s.waiting, key)
+		}
+	}
+	return keys
+}

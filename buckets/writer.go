@@ -1,0 +1,125 @@
+package buckets
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/weirsync/weir/storage"
+)
+
+const (
+	batchBytes = 16 << 20 // of queued work that one bbolt update takes
+
+	// keepaliveDelay is how long a position that only keepalives moved may wait for its fsync, unless a write checkpoint wants it.
+	keepaliveDelay = time.Second
+)
+
+// Run is the writer. It returns nil when ctx ends, after everything queued has been committed, or the error that stopped the
+// store: nothing can be written then, and readers keep what is there. Writes wait until it runs.
+func (s *Store) Run(ctx context.Context) error {
+	err := s.write(ctx)
+	reason := err
+	if reason == nil {
+		reason = ErrStopped
+	}
+	s.update(func() {
+		s.failure = err
+		close(s.moved)
+		s.moved = make(chan struct{})
+	})
+	s.queue.stop(reason)
+	return err
+}
+
+func (s *Store) write(ctx context.Context) error {
+	idle := time.NewTimer(keepaliveDelay)
+	defer idle.Stop()
+	kept := map[string]Position{} // positions of keepalives that are not stored yet
+	for ctx.Err() == nil {
+		due := false
+		select {
+		case <-s.queue.ready:
+		case <-idle.C:
+			due = true
+			idle.Reset(keepaliveDelay)
+		case <-ctx.Done():
+		}
+		jobs := s.keep(s.queue.take(batchBytes), kept)
+		if len(jobs) == 0 && (len(kept) == 0 || !due && len(s.waiting) == 0 && ctx.Err() == nil) {
+			continue
+		}
+		if err := s.commit(jobs, kept); err != nil {
+			return err
+		}
+	}
+	for {
+		jobs := s.keep(s.queue.take(batchBytes), kept)
+		if len(jobs) == 0 && len(kept) == 0 {
+			return nil
+		}
+		if err := s.commit(jobs, kept); err != nil {
+			return err
+		}
+	}
+}
+
+// keep takes the keepalives out of jobs. One that stands behind a transaction in jobs must not be stored before it, but both go
+// into the same update, so their order does not matter.
+func (s *Store) keep(jobs []*job, kept map[string]Position) []*job {
+	rest := jobs[:0]
+	for _, j := range jobs {
+		if j.kind != jobKeepalive {
+			rest = append(rest, j)
+			continue
+		}
+		if j.pos > max(kept[j.source], s.Durable(j.source)) {
+			kept[j.source] = j.pos
+		}
+	}
+	return rest
+}
+
+// commit makes jobs durable in one bbolt update, publishes what they made visible, and lets their callers go on. An error of the update
+// stops the store.
+func (s *Store) commit(jobs []*job, kept map[string]Position) error {
+	var b *batch
+	err := s.db.Update(func(tx *storage.Tx) (err error) {
+		if b, err = s.newBatch(tx); err != nil {
+			return err
+		}
+		return b.apply(jobs, kept)
+	})
+	if err != nil {
+		err = fmt.Errorf("write to the store: %w", err)
+		for _, j := range jobs {
+			j.finish(err)
+		}
+		return err
+	}
+	clear(kept)
+	s.publish(b)
+	for _, j := range jobs {
+		j.finish(nil)
+	}
+	return nil
+}
+
+// publish tells the rest of the process what a durable batch changed.
+func (s *Store) publish(b *batch) {
+	s.update(func() {
+		for name, pos := range b.positions {
+			s.sources[name].durable = pos
+		}
+		close(s.moved)
+		s.moved = make(chan struct{})
+		if b.look {
+			close(s.changed)
+			s.changed = make(chan struct{})
+		}
+	})
+	for _, m := range b.passed {
+		close(m.done)
+	}
+	s.feed.publish(b.news)
+}

@@ -1,0 +1,198 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// OpKind is the kind of a bucket operation, by the client protocol's names.
+type OpKind uint8
+
+// Kinds of operation.
+const (
+	OpPut OpKind = iota + 1
+	OpRemove
+	OpMove
+	OpClear
+)
+
+// Op is one operation of a bucket.
+type Op struct {
+	ID       OpID
+	Kind     OpKind
+	Checksum uint32
+	Type     []byte // PUT, REMOVE: output table
+	ObjectID []byte // PUT, REMOVE
+	Subkey   []byte // PUT, REMOVE
+	Data     []byte // PUT: JSON text
+}
+
+// BlockTarget is the size of a block's payload at which a builder is full, in bytes before compression.
+const BlockTarget = 64 << 10
+
+const (
+	codecPlain = 0
+	codecZstd  = 1
+
+	compressMin = 256     // below this a block is stored plain
+	rawMax      = 1 << 30 // no payload is longer
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// encoder and the decoder below are safe for concurrent use of their EncodeAll and DecodeAll.
+var (
+	zstdEncoder = mustZstd(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false)))
+	zstdDecoder = mustZstd(zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(rawMax)))
+)
+
+func mustZstd[T any](v T, err error) T {
+	if err != nil {
+		panic(fmt.Sprintf("storage: zstd options: %v", err))
+	}
+	return v
+}
+
+// Block collects the ops that one flush gives one bucket. The zero value is ready.
+type Block struct {
+	Count int
+	First OpID
+	Last  OpID
+	Sum   uint32 // of the checksums
+
+	payload []byte
+}
+
+// Add appends an op with an id above Last.
+func (b *Block) Add(op *Op) {
+	if b.Count == 0 {
+		b.First = op.ID
+	}
+	b.payload = append(b.payload, byte(op.Kind))
+	b.payload = appendUvarint(b.payload, uint64(op.ID-b.Last))
+	b.payload = appendU32(b.payload, op.Checksum)
+	if op.Kind == OpPut || op.Kind == OpRemove {
+		b.payload = appendBytes(b.payload, op.Type)
+		b.payload = appendBytes(b.payload, op.ObjectID)
+		b.payload = appendBytes(b.payload, op.Subkey)
+	}
+	if op.Kind == OpPut {
+		b.payload = appendBytes(b.payload, op.Data)
+	}
+	b.Count++
+	b.Last = op.ID
+	b.Sum += op.Checksum
+}
+
+// Full reports whether the block is large enough to be stored.
+func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }
+
+// Encode returns the block in the form of section ops.
+func (b *Block) Encode() []byte {
+	codec, body := byte(codecPlain), b.payload
+	if len(body) >= compressMin {
+		if small := zstdEncoder.EncodeAll(body, nil); len(small) < len(body) {
+			codec, body = codecZstd, small
+		}
+	}
+	out := make([]byte, 0, len(body)+32)
+	out = appendUvarint(append(out, codec), uint64(b.Count))
+	out = appendU32(appendUvarint(out, uint64(b.First)), b.Sum)
+	out = append(appendUvarint(out, uint64(len(b.payload))), body...)
+	return appendU32(out, crc32.Checksum(out, castagnoli))
+}
+
+// BlockHeader is what a block says of itself.
+type BlockHeader struct {
+	Count int
+	First OpID
+	Sum   uint32
+}
+
+// decodeBlock checks a stored block and returns its payload, decompressed into buf.
+func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
+	if len(v) < 4 || crc32.Checksum(v[:len(v)-4], castagnoli) != binary.BigEndian.Uint32(v[len(v)-4:]) {
+		return h, nil, fmt.Errorf("block checksum does not match")
+	}
+	d := decoder{b: v[:len(v)-4]}
+	codec := d.u8()
+	h.Count, h.First, h.Sum = int(d.uvarint()), OpID(d.uvarint()), d.u32()
+	raw := d.uvarint()
+	if d.fail || raw > rawMax || h.Count < 0 {
+		return h, nil, fmt.Errorf("bad block header")
+	}
+	switch codec {
+	case codecPlain:
+		payload = d.b
+	case codecZstd:
+		if payload, err = zstdDecoder.DecodeAll(d.b, buf[:0]); err != nil {
+			return h, nil, fmt.Errorf("decompress block: %w", err)
+		}
+	default:
+		return h, nil, fmt.Errorf("unknown block codec %d", codec)
+	}
+	if uint64(len(payload)) != raw {
+		return h, nil, fmt.Errorf("block is %d bytes long, not %d", len(payload), raw)
+	}
+	return h, payload, nil
+}
+
+// next decodes one op after the op id before; its bytes point into the payload.
+func (op *Op) next(d *decoder, before OpID) bool {
+	*op = Op{Kind: OpKind(d.u8()), ID: before + OpID(d.uvarint()), Checksum: d.u32()}
+	switch op.Kind {
+	case OpPut, OpRemove:
+		op.Type, op.ObjectID, op.Subkey = d.bytes(), d.bytes(), d.bytes()
+	case OpMove, OpClear:
+	default:
+		d.fail = true
+	}
+	if op.Kind == OpPut {
+		op.Data = d.bytes()
+	}
+	return !d.fail
+}
+
+func opsKey(bucket BucketID, last OpID) []byte {
+	return appendU64(appendU64(make([]byte, 0, 16), uint64(bucket)), uint64(last))
+}
+
+// PutBlock stores an encoded block whose last op is last.
+func (tx *Tx) PutBlock(bucket BucketID, last OpID, encoded []byte) error {
+	return tx.section(secOps).Put(opsKey(bucket, last), encoded)
+}
+
+// Ops visits the bucket's ops with id > after in order until visit returns false. An Op's bytes are valid during its visit. buf is
+// scratch memory for decompression; the grown one is returned for the next call.
+func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool) ([]byte, error) {
+	prefix := appendU64(nil, uint64(bucket))
+	c := tx.section(secOps).Cursor()
+	var op Op
+	for k, v := c.Seek(opsKey(bucket, after+1)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		h, payload, err := decodeBlock(v, buf)
+		if err != nil {
+			return buf, corrupt(secOps, k, "%v", err)
+		}
+		if v[0] == codecZstd {
+			buf = payload
+		}
+		d, before := decoder{b: payload}, OpID(0)
+		for range h.Count {
+			if !op.next(&d, before) {
+				return buf, corrupt(secOps, k, "bad op")
+			}
+			before = op.ID
+			if op.ID > after && !visit(&op) {
+				return buf, nil
+			}
+		}
+		if !d.done() || OpID(key64(k[8:])) != before {
+			return buf, corrupt(secOps, k, "block does not end with the op of its key")
+		}
+	}
+	return buf, nil
+}

@@ -1,0 +1,130 @@
+package storage
+
+import (
+	"crypto/sha256"
+)
+
+// Tally is a number of ops and the sum of their checksums mod 2^32.
+type Tally struct {
+	Count int64
+	Sum   uint32
+	Last  OpID // newest op, 0 if none
+}
+
+// Add counts an op.
+func (t *Tally) Add(id OpID, checksum uint32) {
+	t.Count++
+	t.Sum += checksum
+	t.Last = id
+}
+
+// Bucket is a bucket's state; doc.go says how Base and Pending go together.
+type Bucket struct {
+	Definition DefinitionID
+	Name       string // without the definition's prefix
+	Base       Tally
+	Pending    Tally
+	First      OpID // first op of Pending
+}
+
+// At returns what a fresh client would get at checkpoint c, which must be the one that was published with, or after, the newest op of Base.
+func (b *Bucket) At(c OpID) Tally {
+	if b.Pending.Count == 0 || b.First > c {
+		return b.Base
+	}
+	return Tally{Count: b.Base.Count + b.Pending.Count, Sum: b.Base.Sum + b.Pending.Sum, Last: b.Pending.Last}
+}
+
+// Fold moves a pending part that checkpoint c made visible to the base. It must be called before Add.
+func (b *Bucket) Fold(c OpID) {
+	b.Base = b.At(c)
+	if b.Pending.Count > 0 && b.First <= c {
+		b.Pending, b.First = Tally{}, 0
+	}
+}
+
+// Add counts ops of one block as pending.
+func (b *Bucket) Add(block *Block) {
+	if b.Pending.Count == 0 {
+		b.First = block.First
+	}
+	b.Pending.Count += int64(block.Count)
+	b.Pending.Sum += block.Sum
+	b.Pending.Last = block.Last
+}
+
+func (b *Bucket) encode() []byte {
+	v := appendString(appendU64(nil, uint64(b.Definition)), b.Name)
+	v = appendTally(appendTally(v, b.Base), b.Pending)
+	return appendUvarint(v, uint64(b.First))
+}
+
+func appendTally(v []byte, t Tally) []byte {
+	v = appendU32(appendUvarint(v, uint64(t.Count)), t.Sum)
+	return appendUvarint(v, uint64(t.Last))
+}
+
+func (d *decoder) tally() Tally {
+	return Tally{Count: int64(d.uvarint()), Sum: d.u32(), Last: OpID(d.uvarint())}
+}
+
+func decodeBucket(k, v []byte) (Bucket, error) {
+	d := decoder{b: v}
+	b := Bucket{Definition: DefinitionID(d.u64()), Name: string(d.bytes()), Base: d.tally(), Pending: d.tally(), First: OpID(d.uvarint())}
+	if !d.done() {
+		return b, corrupt(secBuckets, k, "bad bucket state")
+	}
+	return b, nil
+}
+
+// nameMax is the longest name that stands in a key as it is; longer ones are hashed.
+const nameMax = 256
+
+func nameKey(def DefinitionID, name []byte) []byte {
+	k := appendU64(make([]byte, 0, 8+len(name)), uint64(def))
+	if len(name) <= nameMax {
+		return append(k, name...)
+	}
+	h := sha256.Sum256(name)
+	return append(append(k, 0xff), h[:]...) // 0xff is in no UTF-8 text
+}
+
+// BucketID returns the id of the bucket of definition def called name (without prefix).
+func (tx *Tx) BucketID(def DefinitionID, name []byte) (BucketID, bool, error) {
+	k := nameKey(def, name)
+	v := tx.section(secNames).Get(k)
+	if v == nil {
+		return 0, false, nil
+	}
+	if len(v) != 8 {
+		return 0, false, corrupt(secNames, k, "bad bucket id")
+	}
+	return BucketID(key64(v)), true, nil
+}
+
+// PutName files a new bucket under its name.
+func (tx *Tx) PutName(def DefinitionID, name []byte, id BucketID) error {
+	return tx.section(secNames).Put(nameKey(def, name), appendU64(nil, uint64(id)))
+}
+
+// Bucket returns a bucket's state.
+func (tx *Tx) Bucket(id BucketID) (Bucket, error) {
+	k := appendU64(nil, uint64(id))
+	return decodeBucket(k, tx.section(secBuckets).Get(k))
+}
+
+// PutBucket stores a bucket's state.
+func (tx *Tx) PutBucket(id BucketID, b *Bucket) error {
+	return tx.section(secBuckets).Put(appendU64(nil, uint64(id)), b.encode())
+}
+
+// Buckets visits all bucket states by id.
+func (tx *Tx) Buckets(visit func(id BucketID, b Bucket) error) error {
+	return tx.section(secBuckets).ForEach(func(k, v []byte) error {
+		b, err := decodeBucket(k, v)
+		if err != nil {
+			return err
+		}
+		return visit(BucketID(key64(k)), b)
+	})
+}

@@ -1,0 +1,356 @@
+package storage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Report is what Check counted.
+type Report struct {
+	Bytes      int64 // of the file
+	Versions   int
+	Tables     int
+	Buckets    int
+	Blocks     int
+	Ops        int64
+	Rows       int64
+	Params     int64
+	Checkpoint OpID
+	Faults     []string // what is wrong, at most maxFaults
+}
+
+const maxFaults = 100
+
+// OK reports whether nothing is wrong.
+func (r *Report) OK() bool { return len(r.Faults) == 0 }
+
+func (r *Report) fault(format string, args ...any) {
+	if len(r.Faults) < maxFaults {
+		r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// Check reads the whole store file at path and verifies it: bbolt's own structure, every checksum, every record, and that the sections
+// agree with each other. The store must not be open elsewhere. An error means that the check could not be
+// made; what is wrong with the data is in the report.
+func Check(path string) (*Report, error) {
+	if err := foreign(path); err != nil {
+		return nil, err
+	}
+	db, err := Open(path, Counters{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	r := &Report{}
+	err = db.View(func(tx *Tx) error {
+		r.Bytes = tx.bolt.Size()
+		for err := range tx.bolt.Check() {
+			r.fault("file structure: %v", err)
+		}
+		c := checker{Report: r, tx: tx, buckets: map[BucketID]*checkedBucket{}, tables: map[TableID]Table{}, dead: map[DefinitionID]bool{}}
+		for _, step := range []func() error{c.meta, c.records, c.ops, c.names, c.rows, c.params, c.places} {
+			if err := step(); err != nil {
+				if !IsCorruption(err) {
+					return err
+				}
+				r.fault("%v", err)
+			}
+		}
+		return nil
+	})
+	return r, err
+}
+
+type checker struct {
+	*Report
+	tx       *Tx
+	counters Counters
+	strings  map[uint32]string
+	buckets  map[BucketID]*checkedBucket
+	tables   map[TableID]Table
+	dead     map[DefinitionID]bool
+	paramRow map[paramID]int // live parameter rows by what rows and section params say: +1, -1
+}
+
+// checkedBucket compares what ops and rows say of a bucket. live sums a hash over the live PUTs, placed over the placements.
+type checkedBucket struct {
+	Bucket
+	total        Tally
+	atCheckpoint Tally
+	live, placed uint64
+}
+
+type paramID struct {
+	def    DefinitionID
+	lookup string
+	digest Digest
+}
+
+func (c *checker) meta() (err error) {
+	if c.counters, err = c.tx.Counters(); err != nil {
+		return err
+	}
+	cp, err := c.tx.Checkpoint()
+	if err != nil {
+		return err
+	}
+	if c.Checkpoint = cp.Op; cp.Op >= c.counters.Op {
+		c.fault("the checkpoint %d is not below the next op id %d", cp.Op, c.counters.Op)
+	}
+	if cp.Op > 0 && cp.Version >= c.counters.Version {
+		c.fault("the checkpoint is of version %d, which does not exist", cp.Version)
+	}
+	for name, pos := range cp.Positions {
+		if stored, err := c.tx.Position(name); err != nil || stored < pos {
+			c.fault("source %s: the checkpoint's position %s is above the stored %s (%v)", name, pos, stored, err)
+		}
+	}
+	return c.tx.WriteCheckpoints(func(string, WriteCheckpoint) error { return nil })
+}
+
+func (c *checker) records() error {
+	c.strings = map[uint32]string{}
+	if err := c.tx.Strings(func(id uint32, s string) error { c.strings[id] = s; return nil }); err != nil {
+		return err
+	}
+	if err := c.tx.Sources(func(string, Source) error { return nil }); err != nil {
+		return err
+	}
+	known := map[DefinitionID]bool{}
+	if err := c.tx.Definitions(func(id DefinitionID, d Definition) error {
+		known[id], c.dead[id] = true, d.Dead
+		return nil
+	}); err != nil {
+		return err
+	}
+	check := func(what string, ids []DefinitionID) {
+		for _, id := range ids {
+			if !known[id] {
+				c.fault("%s names definition %d, which does not exist", what, id)
+			}
+		}
+	}
+	if err := c.tx.Versions(func(id VersionID, v Version) error {
+		c.Versions++
+		check(fmt.Sprintf("version %d", id), v.Definitions)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return c.tx.Tables(func(id TableID, t Table) error {
+		c.Tables++
+		c.tables[id] = t
+		check(fmt.Sprintf("tracked table %d", id), t.Definitions)
+		return nil
+	})
+}
+
+// ops reads every block, replays each bucket's history, and compares it with the bucket's state (I5).
+func (c *checker) ops() error {
+	if err := c.tx.Buckets(func(id BucketID, b Bucket) error {
+		c.Buckets++
+		c.buckets[id] = &checkedBucket{Bucket: b}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for id, b := range c.buckets {
+		if err := c.history(id, b); err != nil {
+			return err
+		}
+		if want := b.At(c.Checkpoint); b.atCheckpoint != want {
+			c.fault("bucket %d: its ops up to the checkpoint come to %+v, its state says %+v", id, b.atCheckpoint, want)
+		}
+		all := Tally{b.Base.Count + b.Pending.Count, b.Base.Sum + b.Pending.Sum, max(b.Base.Last, b.Pending.Last)}
+		if b.total != all {
+			c.fault("bucket %d: its ops come to %+v, its state says %+v", id, b.total, all)
+		}
+	}
+	return c.tx.section(secOps).ForEach(func(k, _ []byte) error {
+		c.Blocks++
+		if len(k) != 16 || c.buckets[BucketID(key64(k[:8]))] == nil {
+			c.fault("op block %x belongs to no bucket", k)
+		}
+		return nil
+	})
+}
+
+// history replays one bucket: what is live at its end, and that op ids ascend below the counter (I3).
+func (c *checker) history(id BucketID, b *checkedBucket) error {
+	live := map[string]uint64{}
+	before := OpID(0)
+	_, err := c.tx.Ops(id, 0, nil, func(op *Op) bool {
+		c.Ops++
+		if op.ID <= before || op.ID >= c.counters.Op {
+			c.fault("bucket %d: op %d is out of order", id, op.ID)
+		}
+		before = op.ID
+		b.total.Add(op.ID, op.Checksum)
+		if op.ID <= c.Checkpoint {
+			b.atCheckpoint.Add(op.ID, op.Checksum)
+		}
+		key := string(op.Type) + "\x00" + string(op.ObjectID) + "\x00" + string(op.Subkey)
+		switch op.Kind {
+		case OpPut:
+			live[key] = placeHash(string(op.Type), op.ObjectID, op.Checksum)
+		case OpRemove:
+			delete(live, key)
+		case OpClear:
+			clear(live)
+		}
+		return true
+	})
+	for _, h := range live {
+		b.live += h
+	}
+	return err
+}
+
+func placeHash(typ string, id []byte, checksum uint32) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(typ))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write(id)
+	_, _ = h.Write(binary.BigEndian.AppendUint32([]byte{0}, checksum))
+	return h.Sum64()
+}
+
+func (c *checker) names() error {
+	n := 0
+	err := c.tx.section(secNames).ForEach(func(k, v []byte) error {
+		n++
+		b := c.buckets[BucketID(key64(v))]
+		if b == nil || !bytes.Equal(nameKey(b.Definition, []byte(b.Name)), k) {
+			c.fault("name %x leads to the wrong bucket", k)
+		}
+		return nil
+	})
+	if n != len(c.buckets) {
+		c.fault("%d bucket names for %d buckets", n, len(c.buckets))
+	}
+	return err
+}
+
+// rows reads every row state with its image and mark.
+func (c *checker) rows() error {
+	c.paramRow = map[paramID]int{}
+	partials := map[TableID]int{}
+	marked, imaged := 0, 0
+	for id, t := range c.tables {
+		if err := c.tx.Rows(id, nil, func(key []byte, r Row) (bool, error) {
+			c.Rows++
+			c.row(id, key, &r)
+			full := RowKey(nil, id, key)
+			m, ok, err := c.tx.Mark(full)
+			if err != nil {
+				return false, err
+			}
+			if want := r.Flags&(Tombstone|Partial) != 0; ok != want || ok && (len(m.Columns) > 0) != (r.Flags&Partial != 0) {
+				c.fault("row %x: its mark does not fit its flags %b", full, r.Flags)
+			}
+			if ok {
+				marked++
+			}
+			if r.Flags&Partial != 0 && r.Generation == t.Generation {
+				partials[id]++
+			}
+			images, err := c.tx.Images(full)
+			if (images != nil) != (r.Flags&HasImage != 0) {
+				c.fault("row %x: its image does not fit its flags %b", full, r.Flags)
+			}
+			if images != nil {
+				imaged++
+			}
+			return true, err
+		}); err != nil {
+			return err
+		}
+		if partials[id] != t.Partials {
+			c.fault("tracked table %d has %d partial rows, its state says %d", id, partials[id], t.Partials)
+		}
+	}
+	c.count(secMarks, marked)
+	c.count(secImages, imaged)
+	c.count(secRows, int(c.Rows))
+	return nil
+}
+
+func (c *checker) count(section string, want int) {
+	if got := keys(c.tx.section(section)); got != want {
+		c.fault("section %s has %d entries, %d belong to a row", section, got, want)
+	}
+}
+
+func keys(b *bolt.Bucket) int {
+	n := 0
+	_ = b.ForEach(func(_, _ []byte) error { n++; return nil })
+	return n
+}
+
+func (c *checker) row(table TableID, key []byte, r *Row) {
+	for _, p := range r.Placements {
+		b := c.buckets[p.Bucket]
+		typ, ok := c.strings[p.Type]
+		if b == nil || !ok {
+			c.fault("row %x of table %d is placed in bucket %d as string %d, one of which does not exist", key, table, p.Bucket, p.Type)
+			continue
+		}
+		b.placed += placeHash(typ, p.ObjectID, binary.LittleEndian.Uint32(p.Digest[:4]))
+	}
+	for _, p := range r.Params {
+		c.paramRow[paramID{p.Definition, string(p.Lookup), p.Digest}]++
+	}
+}
+
+// params reads every parameter row: the newest entry of each group must be there if and only if a row state lists it.
+func (c *checker) params() error {
+	var group []byte
+	var id paramID
+	there := false
+	flush := func() {
+		if group != nil && there {
+			c.paramRow[id]--
+		}
+	}
+	if err := c.tx.section(secParams).ForEach(func(k, v []byte) error {
+		d := decoder{b: k}
+		next := paramID{def: DefinitionID(d.u64()), lookup: string(d.bytes())}
+		d.u64()
+		copy(next.digest[:], d.take(8))
+		if op := OpID(d.u64()); !d.done() || len(v) == 0 || v[0] > 1 || op >= c.counters.Op {
+			return corrupt(secParams, k, "bad parameter row")
+		}
+		if !bytes.Equal(group, k[:len(k)-8]) {
+			flush()
+			group, id = k[:len(k)-8], next
+		}
+		if there = v[0] == 1; there {
+			c.Params++
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	flush()
+	for id, n := range c.paramRow {
+		if n != 0 {
+			c.fault("definition %d: row states and parameter rows differ by %d for lookup %x", id.def, n, id.lookup)
+		}
+	}
+	return nil
+}
+
+// places compares the live PUTs of every bucket with the placements of all rows.
+func (c *checker) places() error {
+	for id, b := range c.buckets {
+		if b.live != b.placed {
+			c.fault("bucket %d (%s): its live objects are not the rows that are placed in it", id, b.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+const formatName = "weir store 1"
+
+// Names of the sections; doc.go says what is in them.
+const (
+	secMeta        = "meta"
+	secSources     = "sources"
+	secPositions   = "positions"
+	secVersions    = "versions"
+	secDefinitions = "definitions"
+	secTables      = "tables"
+	secStrings     = "strings"
+	secNames       = "names"
+	secBuckets     = "buckets"
+	secOps         = "ops"
+	secRows        = "rows"
+	secImages      = "images"
+	secMarks       = "marks"
+	secParams      = "params"
+	secGarbage     = "garbage"
+	secWrite       = "write"
+)
+
+var sections = []string{
+	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
+	secBuckets, secOps, secRows, secImages, secMarks, secParams, secGarbage, secWrite,
+}
+
+// DB is an open store file. Any number of View run beside one Update.
+type DB struct{ bolt *bolt.DB }
+
+// Open opens the file at path, or creates it with the given start values. It waits a second for another process to let go
+// of it, then returns ErrLocked. A file that is not a store gives a ForeignError and is left as it is.
+func Open(path string, fresh Counters) (*DB, error) {
+	if err := foreign(path); err != nil {
+		return nil, err
+	}
+	b, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType, NoFreelistSync: true})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open store %s: %w", path, ErrLocked)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+		return nil, &ForeignError{Path: path, Reason: err.Error()}
+	case err != nil:
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	db := &DB{bolt: b}
+	if err := db.prepare(path, fresh); err != nil {
+		_ = b.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// foreign looks at the file before bbolt does: bbolt would take a short file for an empty one and overwrite it.
+func foreign(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	if info.IsDir() {
+		return &ForeignError{Path: path, Reason: "it is a directory"}
+	}
+	if n := info.Size(); n > 0 && n < 4096 {
+		return &ForeignError{Path: path, Reason: "the file is too short"}
+	}
+	return nil
+}
+
+// prepare checks the format of an existing file and lays out a new one.
+func (db *DB) prepare(path string, fresh Counters) error {
+	empty := false
+	err := db.bolt.View(func(tx *bolt.Tx) error {
+		meta := tx.Bucket([]byte(secMeta))
+		if meta == nil {
+			if k, _ := tx.Cursor().First(); k != nil {
+				return &ForeignError{Path: path, Reason: "it is a bbolt file of another program"}
+			}
+			empty = true
+			return nil
+		}
+		if got := meta.Get([]byte("format")); !bytes.Equal(got, []byte(formatName)) {
+			return &ForeignError{Path: path, Reason: fmt.Sprintf("its format is %q, not %q", got, formatName)}
+		}
+		for _, s := range sections {
+			if tx.Bucket([]byte(s)) == nil {
+				return corrupt(s, nil, "the section is missing")
+			}
+		}
+		return nil
+	})
+	if err != nil || !empty {
+		return err
+	}
+	return db.bolt.Update(func(tx *bolt.Tx) error {
+		for _, s := range sections {
+			if _, err := tx.CreateBucket([]byte(s)); err != nil {
+				return fmt.Errorf("create section %s: %w", s, err)
+			}
+		}
+		meta := tx.Bucket([]byte(secMeta))
+		if err := meta.Put([]byte("format"), []byte(formatName)); err != nil {
+			return err
+		}
+		return meta.Put([]byte("counters"), fresh.encode())
+	})
+}
+
+// Close closes the file. All transactions must have ended.
+func (db *DB) Close() error { return db.bolt.Close() }
+
+// View runs fn in a read transaction. Bytes that fn gets from it are valid only inside.
+func (db *DB) View(fn func(*Tx) error) error {
+	return db.bolt.View(func(b *bolt.Tx) error { return fn(newTx(b)) })
+}
+
+// Update runs fn in the write transaction and makes it durable (fsync), unless fn fails.
+func (db *DB) Update(fn func(*Tx) error) error {
+	return db.bolt.Update(func(b *bolt.Tx) error { return fn(newTx(b)) })
+}
+
+// Tx is a transaction over the file.
+type Tx struct {
+	bolt *bolt.Tx
+	sec  map[string]*bolt.Bucket
+}
+
+func newTx(b *bolt.Tx) *Tx { return &Tx{bolt: b, sec: make(map[string]*bolt.Bucket, len(sections))} }
+
+func (tx *Tx) section(name string) *bolt.Bucket {
+	s := tx.sec[name]
+	if s == nil {
+		s = tx.bolt.Bucket([]byte(name))
+		tx.sec[name] = s
+	}
+	return s
+}
