@@ -103,7 +103,7 @@ func (b *Block) Encode() []byte {
 	out = appendUvarint(append(out, codec), uint64(b.Count))
 	out = appendU32(appendUvarint(out, uint64(b.First)), b.Sum)
 	out = append(appendUvarint(out, uint64(len(b.payload))), body...)
-	return appendU32(out, crc32.Checksum(out, castagnoli))
+	return appendU32(out, crc(out))
 }
 
 // BlockHeader is what a block says of itself.
@@ -115,7 +115,7 @@ type BlockHeader struct {
 
 // decodeBlock checks a stored block and returns its payload, decompressed into buf.
 func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
-	if len(v) < 4 || crc32.Checksum(v[:len(v)-4], castagnoli) != binary.BigEndian.Uint32(v[len(v)-4:]) {
+	if len(v) < 4 || crc(v[:len(v)-4]) != binary.BigEndian.Uint32(v[len(v)-4:]) {
 		return h, nil, fmt.Errorf("block checksum does not match")
 	}
 	d := decoder{b: v[:len(v)-4]}
@@ -196,3 +196,5 @@ func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool)
 	}
 	return buf, nil
 }
+
+func crc(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }

@@ -2,9 +2,11 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"os"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,14 +40,21 @@ func (r *Report) fault(format string, args ...any) {
 // agree with each other. The store must not be open elsewhere. An error means that the check could not be
 // made; what is wrong with the data is in the report.
 func Check(path string) (*Report, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("check store: %w", err)
+	}
 	if err := foreign(path); err != nil {
 		return nil, err
 	}
-	db, err := Open(path, Counters{})
+	b, err := openBolt(path, true)
 	if err != nil {
 		return nil, err
 	}
+	db := &DB{bolt: b}
 	defer func() { _ = db.Close() }()
+	if empty, err := db.recognise(path); err != nil || empty {
+		return nil, cmp.Or(err, error(&ForeignError{Path: path, Reason: "it is empty"}))
+	}
 	r := &Report{}
 	err = db.View(func(tx *Tx) error {
 		r.Bytes = tx.bolt.Size()

@@ -47,7 +47,25 @@ func Open(path string, fresh Counters) (*DB, error) {
 	if err := foreign(path); err != nil {
 		return nil, err
 	}
-	b, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType, NoFreelistSync: true})
+	b, err := openBolt(path, false)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{bolt: b}
+	empty, err := db.recognise(path)
+	if err == nil && empty {
+		err = db.layout(fresh)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return db, nil
+}
+
+func openBolt(path string, readOnly bool) (*bolt.DB, error) {
+	b, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout: time.Second, FreelistType: bolt.FreelistMapType, NoFreelistSync: true, ReadOnly: readOnly,
+	})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %s: %w", path, ErrLocked)
@@ -56,12 +74,7 @@ func Open(path string, fresh Counters) (*DB, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	db := &DB{bolt: b}
-	if err := db.prepare(path, fresh); err != nil {
-		_ = b.Close()
-		return nil, err
-	}
-	return db, nil
+	return b, nil
 }
 
 // foreign looks at the file before bbolt does: bbolt would take a short file for an empty one and overwrite it.
@@ -87,10 +100,9 @@ func foreign(path string) error {
 	return nil
 }
 
-// prepare checks the format of an existing file and lays out a new one.
-func (db *DB) prepare(path string, fresh Counters) error {
-	empty := false
-	err := db.bolt.View(func(tx *bolt.Tx) error {
+// recognise checks the format of the file; empty tells that it is a new one.
+func (db *DB) recognise(path string) (empty bool, err error) {
+	err = db.bolt.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket([]byte(secMeta))
 		if meta == nil {
 			if k, _ := tx.Cursor().First(); k != nil {
@@ -109,9 +121,11 @@ func (db *DB) prepare(path string, fresh Counters) error {
 		}
 		return nil
 	})
-	if err != nil || !empty {
-		return err
-	}
+	return empty, err
+}
+
+// layout makes the sections of a new file.
+func (db *DB) layout(fresh Counters) error {
 	return db.bolt.Update(func(tx *bolt.Tx) error {
 		for _, s := range sections {
 			if _, err := tx.CreateBucket([]byte(s)); err != nil {
