@@ -1,0 +1,224 @@
+package replicator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+var (
+	// errReplan says that a table is not any more what its plan was made for: another generation has to begin.
+	errReplan = errors.New("the table changed under its snapshot")
+
+	errChunkFull = errors.New("chunk is full")
+)
+
+// chunkLockTimeout keeps a chunk from queueing long behind DDL, where the application's statements would queue behind it.
+const chunkLockTimeout = "500ms"
+
+// checkQuery reads, after the lock and in a statement of its own (so with a snapshot that is younger than the lock), what the chunk
+// must find unchanged.
+const checkQuery = `SELECT pg_relation_filenode(c.oid), ` + shapeOf + ` FROM pg_class c WHERE c.oid = %s::regclass`
+
+// reading is one short transaction that reads a table (architecture 5.4). The order of its statements is what makes it
+// right: the lock first, or another session could rewrite the table between check and read; then the check; then the read; then a message,
+// whose commit flushes every commit that the read has seen, so that a crash of the source can't take back what was stored here.
+type reading struct {
+	conn *pgconn.PgConn
+	unit *unit
+}
+
+// begin locks the table and compares it with the plan. filenode 0 is not compared.
+func (r *reading) begin(ctx context.Context, filenode uint32) error {
+	name := ident(r.unit.schema, r.unit.name)
+	sql := "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '" + chunkLockTimeout + "';" +
+		"SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;" + // physical order
+		"LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE;" +
+		fmt.Sprintf(checkQuery, literal(name))
+	results, err := r.conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return replanned(fmt.Errorf("lock table %s: %w", name, err))
+	}
+	last := results[len(results)-1]
+	if len(last.Rows) != 1 {
+		return errReplan
+	}
+	row := last.Rows[0]
+	if string(row[1]) != r.unit.shape || filenode != 0 && string(row[0]) != strconv.FormatUint(uint64(filenode), 10) {
+		return errReplan
+	}
+	return nil
+}
+
+// commit ends the reading. Rows count only once it returned nil.
+func (r *reading) commit(ctx context.Context) error {
+	_, err := r.conn.Exec(ctx, "SELECT pg_logical_emit_message(true, '"+MessagePrefix+"', '"+chunkContent+"'); COMMIT").ReadAll()
+	if err != nil {
+		return fmt.Errorf("commit read of table %s: %w", ident(r.unit.schema, r.unit.name), err)
+	}
+	return nil
+}
+
+// abort ends a reading that failed, so that its lock doesn't stay.
+func (r *reading) abort(ctx context.Context) {
+	if r.conn.IsClosed() || r.conn.TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	if _, err := r.conn.Exec(ctx, "ROLLBACK").ReadAll(); err != nil {
+		_ = r.conn.Close(ctx) // the pool throws it away
+	}
+}
+
+// replanned turns errors that only DDL causes into errReplan.
+func replanned(err error) error {
+	switch code(err) {
+	case "42P01", "42703", "42809", "3F000": // undefined table, column; not a table any more; undefined schema
+		return errReplan
+	}
+	return err
+}
+
+// span is a range of rows in their physical order.
+type span struct {
+	start tid
+	end   uint32 // block behind the last one
+	open  bool   // no end: to the end of the table, however far it has grown
+}
+
+// chunk is what one reading brought.
+type chunk struct {
+	rows  []buckets.Tuple
+	bytes int64
+	cut   bool // the limit was met: rows from next on are left
+	next  tid
+}
+
+// readChunk reads the rows of sp, and cuts before limit bytes are exceeded (but takes one row at least).
+func (s *Source) readChunk(ctx context.Context, u *unit, filenode uint32, sp span, limit int64) (*chunk, error) {
+	conn, err := s.chunks.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to read table %s: %w", ident(u.schema, u.name), err)
+	}
+	defer conn.Release()
+	r := &reading{conn: conn.Conn().PgConn(), unit: u}
+	defer r.abort(ctx)
+	if err := r.begin(ctx, filenode); err != nil {
+		return nil, err
+	}
+	if hook := s.cfg.hooks.chunkChecked; hook != nil {
+		hook(ctx, u.rel)
+	}
+	buf := &chunkBuffer{columns: len(u.rel.Columns), limit: limit, last: sp.start}
+	_, err = r.conn.CopyTo(ctx, buf, copySQL(u, sp))
+	switch {
+	case errors.Is(err, errChunkFull):
+		// Leaving COPY early costs the connection, so another transaction flushes what this one has seen.
+		if err := emitMarker(ctx, s.pool, chunkContent); err != nil {
+			return nil, err
+		}
+		return &chunk{rows: buf.rows, bytes: buf.bytes, cut: true, next: tid{buf.last.Block, buf.last.Offset + 1}}, nil
+	case err != nil:
+		return nil, replanned(fmt.Errorf("copy table %s: %w", ident(u.schema, u.name), err))
+	}
+	if err := r.commit(ctx); err != nil {
+		return nil, err
+	}
+	return &chunk{rows: buf.rows, bytes: buf.bytes, next: tid{Block: sp.end}}, nil
+}
+
+// copySQL is the COPY of the rows of sp.
+func copySQL(u *unit, sp span) string {
+	var b strings.Builder
+	b.WriteString("COPY (SELECT ctid")
+	for i := range u.rel.Columns {
+		b.WriteString(", ")
+		b.WriteString(ident(u.rel.Columns[i].Name))
+	}
+	fmt.Fprintf(&b, " FROM ONLY %s WHERE ctid >= '%s'", ident(u.schema, u.name), sp.start)
+	if !sp.open {
+		fmt.Fprintf(&b, " AND ctid < '(%d,0)'", sp.end)
+	}
+	if u.filter != "" {
+		fmt.Fprintf(&b, " AND (%s)", u.filter)
+	}
+	b.WriteString(") TO STDOUT")
+	return b.String()
+}
+
+// chunkBuffer collects the rows of a COPY. Each Write is one row: Postgres sends them so.
+type chunkBuffer struct {
+	columns int
+	limit   int64
+
+	slab  slab
+	rows  []buckets.Tuple
+	bytes int64
+	last  tid // of the newest row
+}
+
+func (b *chunkBuffer) Write(line []byte) (int, error) {
+	size := int64(len(line) + headSize*(b.columns+2))
+	if b.bytes+size > b.limit && len(b.rows) > 0 {
+		return 0, errChunkFull
+	}
+	values := b.slab.values(b.columns + 1)
+	if err := splitCopy(b.slab.copy(line), values); err != nil {
+		return 0, err
+	}
+	at, err := parseTID(values[0])
+	if err != nil {
+		return 0, err
+	}
+	// Cutting relies on the order; it would lose rows if a scan began elsewhere.
+	if at.less(b.last) {
+		return 0, fmt.Errorf("%w: rows out of order", errCopyFormat)
+	}
+	b.last = at
+	b.rows = append(b.rows, values[1:])
+	b.bytes += size
+	return len(line), nil
+}
+
+// parseTID reads (block,offset).
+func parseTID(text []byte) (tid, error) {
+	inner, ok := bytes.CutPrefix(text, []byte("("))
+	inner, ok2 := bytes.CutSuffix(inner, []byte(")"))
+	block, offset, ok3 := bytes.Cut(inner, []byte(","))
+	b, err1 := strconv.ParseUint(string(block), 10, 32)
+	o, err2 := strconv.ParseUint(string(offset), 10, 16)
+	if !ok || !ok2 || !ok3 || err1 != nil || err2 != nil {
+		return tid{}, fmt.Errorf("%w: no row identifier", errCopyFormat)
+	}
+	return tid{uint32(b), uint16(o)}, nil
+}
+
+// literal quotes a text for SQL.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// layout is a table's file.
+type layout struct {
+	filenode uint32
+	blocks   uint32
+	bytes    int64 // with TOAST
+}
+
+func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
+	var l layout
+	err := s.pool.QueryRow(ctx, `SELECT pg_relation_filenode($1), pg_relation_size($1) / current_setting('block_size')::int,
+		pg_table_size($1)`, u.oid).Scan(&l.filenode, &l.blocks, &l.bytes)
+	var scan pgx.ScanArgError
+	if errors.As(err, &scan) { // null: it is gone
+		return l, errReplan
+	}
+	return l, err
+}

@@ -1,0 +1,113 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// Policy says what to do when the stream can't continue where the store stands (I13).
+type Policy string
+
+// Policies.
+const (
+	Resnapshot Policy = "resnapshot" // read all tables again under a new slot; old data is served meanwhile
+	Stop       Policy = "stop"       // Run returns the fault
+)
+
+// Defaults of Config.
+const (
+	WorkersDefault     = 4
+	MemoryLimitDefault = 256 << 20
+	ChunkBytesDefault  = 8 << 20
+	CatalogPollDefault = 30 * time.Second
+)
+
+// Config describes one source. Zero values mean the defaults.
+type Config struct {
+	Name        string // of the source; "default"
+	URI         string // postgres://...; its password is never logged
+	Slot        string // name; created if missing
+	Publication string // name; created if missing
+	Snapshot    SnapshotConfig
+	OnLost      Policy        // Resnapshot
+	CatalogPoll time.Duration // at most this long until DDL without DML is noticed; CatalogPollDefault
+	Logger      *slog.Logger  // discards by default
+
+	hooks hooks
+}
+
+// SnapshotConfig tunes snapshots.
+type SnapshotConfig struct {
+	Concurrent  bool  // stream while snapshotting, several chunks at a time
+	Workers     int   // chunks read at a time, in concurrent mode
+	MemoryLimit int64 // bytes of all chunks in flight
+	ChunkBytes  int64 // bytes of one chunk, about
+}
+
+// hooks are places where tests hold or break things. All may be nil.
+type hooks struct {
+	chunkChecked func(ctx context.Context, rel *buckets.Relation) // between a chunk's check and its COPY
+	chunkRead    func(ctx context.Context, rel *buckets.Relation) // after its COMMIT, before it is saved
+	slotCreated  func()                                           // after the slot exists, before the store knows it
+	received     func(tx *buckets.Transaction)                    // before a transaction is handed to the store
+	step         func(name string, table buckets.TableID)         // a table enters a step of its snapshot
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+
+func (c *Config) fill() {
+	if c.Name == "" {
+		c.Name = "default"
+	}
+	if c.OnLost == "" {
+		c.OnLost = Resnapshot
+	}
+	if c.CatalogPoll <= 0 {
+		c.CatalogPoll = CatalogPollDefault
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Snapshot.fill()
+}
+
+// fill keeps the sum of the chunks in flight under the limit, whatever was configured (I14).
+func (c *SnapshotConfig) fill() {
+	if c.Workers <= 0 {
+		c.Workers = WorkersDefault
+	}
+	if !c.Concurrent {
+		c.Workers = 1
+	}
+	if c.MemoryLimit <= 0 {
+		c.MemoryLimit = MemoryLimitDefault
+	}
+	if c.ChunkBytes <= 0 {
+		c.ChunkBytes = ChunkBytesDefault
+	}
+	c.ChunkBytes = min(c.ChunkBytes, c.MemoryLimit)
+}
+
+// Validate reports every fault of the values themselves. It does not connect.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, err := parseURI(c.URI); err != nil {
+		errs = append(errs, err)
+	}
+	if !nameForm.MatchString(c.Slot) {
+		errs = append(errs, fmt.Errorf("slot %q: want 1 to 63 of a-z, 0-9 and _", c.Slot))
+	}
+	if c.Publication == "" || len(c.Publication) > 63 {
+		errs = append(errs, fmt.Errorf("publication %q: want 1 to 63 bytes", c.Publication))
+	}
+	if c.OnLost != "" && c.OnLost != Resnapshot && c.OnLost != Stop {
+		errs = append(errs, fmt.Errorf("on lost %q: want %q or %q", c.OnLost, Resnapshot, Stop))
+	}
+	return errors.Join(errs...)
+}

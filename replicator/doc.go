@@ -1,0 +1,42 @@
+// Package replicator brings a Postgres database into a buckets.Store: one replication stream, beside it snapshots of the tables
+// that the rules read. The two meet only in the store's writer.
+//
+// A Source is one database with its slot and its publication. Run is a loop of sessions; a session is:
+//
+//	open       reach and validate the server, find out whether the stream can go on where the store stands (I13), make
+//	           publication and slot                                    open.go validate.go identify.go publication.go slot.go
+//	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go types.go match.go
+//	  round      marker, begin generations, Barrier, chunks, fence     drive.go marker.go barrier.go
+//	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go copytext.go progress.go
+//	  fence      re-read partial rows, then the marker                 finish.go reread.go
+//	stream     read, decode, hand over transactions                    stream.go assemble.go slab.go pgoutput/
+//	  report     status updates, on time whatever the reader waits for status.go
+//
+// Driver and stream share only the registry (registry.go): the driver says which relations are replicated and how the catalog
+// describes them; the stream says which it met in another shape, or not at all.
+//
+// # Why it is right
+//
+// The algorithm is that of section 5 of the architecture. What follows is where the code keeps it:
+//
+//   - A slot is made before anything is read, a generation begins before its Barrier, the Barrier before its chunks. The Barrier
+//     waits for xids, because a commit can be in the stream and not be visible, or be visible and not be in the stream.
+//   - A relation gets into the registry before its generation begins. Transactions that the stream skipped until then had
+//     committed before the Barrier, so chunks see them.
+//   - A chunk locks, then checks, then reads, then flushes (type reading). A table that is not what its plan was made of begins
+//     anew behind a marker, so that what the stream still brings in the old shape is not taken for the new generation's.
+//   - The acknowledged position is the store's durable one, at most what this connection has spoken of (I2). Positions of keepalives
+//     count only between transactions.
+//   - When history is lost, generations begin before the store takes the new slot's position: a crash between the two finds it
+//     lost again.
+//
+// The reader hands transactions to the store directly and not through a queue of its own: the store's queue is bounded in bytes and
+// reports are sent by another goroutine, so a stalled writer stops the reader and nothing else (I14).
+//
+// # Modes
+//
+// In sequential mode one table is read at a time, and while no table has ever been completed the stream waits until all
+// are read: the source keeps the WAL meanwhile. In concurrent mode the stream runs from the first moment, and Workers chunks are read
+// at a time, of several tables and of several sections of a large one. That is all the difference: the gate opens later, and there
+// is one worker.
+package replicator

@@ -1,0 +1,76 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// repairKeys bounds the partial rows that one pass takes on, rereadKeys those of one statement.
+const (
+	repairKeys = 5000
+	rereadKeys = 500
+)
+
+// finishTable completes a table whose chunks are all stored, or that has partial rows again: a re-read of partial rows, then the fence, and
+// again until no row is partial behind the fence (architecture 5.6, 5.8).
+func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) error {
+	for {
+		if err := s.repair(ctx, u, t); err != nil {
+			return err
+		}
+		s.step("fence", t.ID)
+		nonce := newNonce()
+		done, err := s.store.Fence(ctx, t.ID, t.Generation, nonce, func(ctx context.Context) error {
+			return emitMarker(ctx, s.pool, nonce)
+		})
+		if err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// repair re-reads partial rows by key, after a Barrier. What that brings completes only rows that were partial before the Barrier
+// started: a younger one may have changed in a transaction that was not visible yet. Those, and rows that are gone
+// from the source but not yet from the stream, are left for the next pass, behind the fence.
+func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
+	started := s.store.Applied(s.cfg.Name)
+	keys, err := s.store.Partials(ctx, t.ID, repairKeys)
+	if err != nil {
+		return storeErr(ctx, fmt.Errorf("list partial rows of table %d: %w", t.ID, err))
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	s.step("repair", t.ID)
+	err = barrier(ctx, s.pool, func(holders string) { s.tasks.waiting(t.ID, holders) })
+	if err != nil {
+		return err
+	}
+	s.tasks.waiting(t.ID, "")
+	for part := range slices.Chunk(keys, rereadKeys) {
+		rows, err := s.reread(ctx, u, part)
+		if err != nil {
+			return err
+		}
+		err = s.store.SaveReread(ctx, &buckets.Reread{
+			Table: t.ID, Generation: t.Generation, Relation: u.rel, Started: started, Rows: rows,
+		})
+		if err != nil {
+			return storeErr(ctx, err)
+		}
+	}
+	return nil
+}
+
+// step tells tests where a table's snapshot is.
+func (s *Source) step(name string, id buckets.TableID) {
+	if hook := s.cfg.hooks.step; hook != nil {
+		hook(name, id)
+	}
+}

@@ -1,0 +1,63 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pglogrepl"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// errNotConnected is what Head and Mark return while the source has not been reached yet.
+var errNotConnected = errors.New("the source is not connected")
+
+// Head returns the position that the stream will have reached when everything committed before the call has been delivered.
+func (s *Source) Head(ctx context.Context) (buckets.Position, error) {
+	pool := s.side.Load()
+	if pool == nil {
+		return 0, errNotConnected
+	}
+	var text string
+	if err := pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&text); err != nil {
+		return 0, fmt.Errorf("read head of source %s: %w", s.cfg.Name, err)
+	}
+	lsn, err := pglogrepl.ParseLSN(text)
+	if err != nil {
+		return 0, fmt.Errorf("read head of source %s: %w", s.cfg.Name, err)
+	}
+	return normalise(buckets.Position(lsn)), nil
+}
+
+// WAL pages begin with a header of 24 bytes, at the start of a segment 40.
+const (
+	walPage       = 8192
+	walPageHeader = 24
+	walLongHeader = 40
+)
+
+// normalise moves a position just behind a page header to the page's start: the insert position skips the header before anything is
+// written behind it, while flush positions and keepalives stay at the page's start.
+func normalise(p buckets.Position) buckets.Position {
+	if rest := p % walPage; rest == walPageHeader || rest == walLongHeader {
+		return p - rest
+	}
+	return p
+}
+
+// Mark makes the stream pass the present Head soon, also where nothing else is written.
+func (s *Source) Mark(ctx context.Context) error {
+	pool := s.side.Load()
+	if pool == nil {
+		return errNotConnected
+	}
+	sql := "SELECT pg_logical_emit_message(true, $1, $2)"
+	if s.version.Load() >= 170000 {
+		sql = "SELECT pg_logical_emit_message(false, $1, $2, true)" // without an xid, and flushed
+	}
+	if _, err := pool.Exec(ctx, sql, MessagePrefix, headContent); err != nil {
+		return fmt.Errorf("mark source %s: %w", s.cfg.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package replicator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// State is what a source is doing.
+type State string
+
+// States, in the order of a start.
+const (
+	Connecting State = "connecting"   // not reached yet, or between two attempts
+	Validating State = "validating"   // checks, publication
+	Waiting    State = "waiting"      // for the slot: other transactions or another reader hold it up
+	Snapshot   State = "snapshotting" // sequential mode: the stream has not begun
+	Streaming  State = "streaming"
+	Stopped    State = "stopped"
+)
+
+// Health is what probes and people need to know of a source.
+type Health struct {
+	Source    string
+	State     State
+	Connected bool  // the stream, or the snapshot that precedes it, is running
+	Fatal     error // why Run returned, if it did so by itself
+	Faults    Faults
+	Waiting   string           // what is being waited for, "" for nothing
+	Position  buckets.Position // durable
+	Head      buckets.Position // end of the server's WAL, as last heard
+	Lag       int64            // bytes between the two
+	Since     time.Time        // of State
+}
+
+// health guards what Health reports.
+type health struct {
+	mu sync.Mutex
+
+	state   State
+	since   time.Time
+	faults  Faults // of the session: it can't go on
+	tables  Faults // of single tables: the others go on
+	waiting string
+	head    buckets.Position
+	fatal   error
+}
+
+// Health reports how the source is. It never blocks on the network.
+func (s *Source) Health() Health {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	pos := s.store.Durable(s.cfg.Name)
+	head := max(h.head, pos)
+	return Health{
+		Source: s.cfg.Name, State: h.state, Since: h.since, Fatal: h.fatal,
+		Connected: h.state == Streaming || h.state == Snapshot,
+		Faults:    append(append(Faults{}, h.faults...), h.tables...),
+		Waiting:   h.waiting, Position: pos, Head: head, Lag: int64(head - pos),
+	}
+}
+
+// enter notes the state and tells the log when it is a new one.
+func (s *Source) enter(state State) {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting = ""
+	if state == Streaming || state == Snapshot {
+		h.faults = nil
+	}
+	if h.state == state {
+		return
+	}
+	h.state, h.since = state, time.Now()
+	s.log.Info("source state", "state", string(state))
+}
+
+// fail notes why a session ended. The log hears of a fault once, however often it is met again.
+func (s *Source) fail(err error) {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	faults := faultsOf(err)
+	if faults.Error() != h.faults.Error() {
+		for _, f := range faults {
+			s.log.Warn("source fault", "fault", f.Message, "hint", f.Hint)
+		}
+	}
+	h.faults = faults
+}
+
+// failTables replaces the faults of single tables.
+func (s *Source) failTables(faults Faults) {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if faults.Error() != h.tables.Error() {
+		for _, f := range faults {
+			s.log.Warn("table fault", "fault", f.Message, "hint", f.Hint)
+		}
+	}
+	h.tables = faults
+}
+
+// await notes what is being waited for; "" for nothing.
+func (s *Source) await(what string) {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if what != "" && what != h.waiting {
+		s.log.Info("waiting", "for", what)
+	}
+	h.waiting = what
+}
+
+func (s *Source) heardHead(pos buckets.Position) {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.head = pos
+}

@@ -1,0 +1,68 @@
+package replicator
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// tid is a row's place in its table.
+type tid struct {
+	Block  uint32 `json:"b"`
+	Offset uint16 `json:"o,omitempty"`
+}
+
+func (t tid) String() string { return fmt.Sprintf("(%d,%d)", t.Block, t.Offset) }
+
+func (t tid) less(u tid) bool {
+	return t.Block < u.Block || t.Block == u.Block && t.Offset < u.Offset
+}
+
+// section is a part of a table that one worker at a time reads from front to end.
+type section struct {
+	Next tid    `json:"n"`           // everything before it is stored
+	End  uint32 `json:"e,omitempty"` // block behind its last one; 0: open, as the last section is
+	Done bool   `json:"d,omitempty"`
+}
+
+// progress is how far the chunk phase of a generation has come. It is stored with every chunk (I6), and holds only for
+// the file and the shape that it was made for.
+type progress struct {
+	Filenode uint32    `json:"filenode"`
+	Shape    string    `json:"shape"`
+	Sections []section `json:"sections"`
+}
+
+// newProgress divides a table of so many blocks into n sections at most.
+func newProgress(filenode uint32, shape string, blocks uint32, n int) *progress {
+	n = max(1, min(n, int(blocks/sectionBlocksMin)))
+	p := &progress{Filenode: filenode, Shape: shape}
+	size := blocks/uint32(n) + 1
+	for i := range n {
+		p.Sections = append(p.Sections, section{Next: tid{Block: uint32(i) * size}, End: uint32(i+1) * size})
+	}
+	p.Sections[n-1].End = 0
+	return p
+}
+
+// sectionBlocksMin keeps small tables in one piece.
+const sectionBlocksMin = 1024
+
+func (p *progress) encode() ([]byte, error) { return json.Marshal(p) }
+
+func decodeProgress(data []byte) (*progress, error) {
+	p := &progress{}
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("read snapshot progress: %w", err)
+	}
+	return p, nil
+}
+
+// done tells whether all sections are.
+func (p *progress) done() bool {
+	for i := range p.Sections {
+		if !p.Sections[i].Done {
+			return false
+		}
+	}
+	return true
+}

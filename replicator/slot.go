@@ -1,0 +1,124 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// slotAttempt bounds one attempt to create the slot. Creation waits for all transactions with an xid, of all databases;
+// lock_timeout is the one setting that ends this wait on the server and leaves no slot behind.
+const slotAttempt = "10s"
+
+// createSlot creates the slot and returns its consistent point: everything committed behind it is streamed. What
+// committed before may still be invisible: a Barrier has to follow before anything is read.
+func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn) (buckets.Position, error) {
+	if err := s.endOrphans(ctx, conn.PID()); err != nil {
+		return 0, err
+	}
+	if _, err := conn.Exec(ctx, "SET lock_timeout = '"+slotAttempt+"'").ReadAll(); err != nil {
+		return 0, fmt.Errorf("bound slot creation: %w", err)
+	}
+	options := "(SNAPSHOT 'nothing')"
+	if s.version.Load() < 150000 {
+		options = "NOEXPORT_SNAPSHOT"
+	}
+	sql := fmt.Sprintf("CREATE_REPLICATION_SLOT %s LOGICAL pgoutput %s", ident(s.cfg.Slot), options)
+	stop := s.reportHolders(ctx)
+	defer stop()
+	for {
+		made, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, sql))
+		if err == nil {
+			point, err := pglogrepl.ParseLSN(made.ConsistentPoint)
+			s.log.Info("slot created", "slot", s.cfg.Slot, "position", made.ConsistentPoint)
+			return buckets.Position(point), err
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		if !locked(err) {
+			return 0, s.slotFault(err)
+		}
+	}
+}
+
+// reportHolders shows who holds up slot creation, until the function that it returns is called.
+func (s *Source) reportHolders(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait := holdersAfter; pause(ctx, wait) == nil; wait = holdersEvery {
+			s.await("slot creation waits for " + describeHolders(ctx, s.pool, 0))
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		s.await("")
+	}
+}
+
+func (s *Source) slotFault(err error) error {
+	switch code(err) {
+	case "53400":
+		return &Fault{
+			Message: "the server has no replication slot left",
+			Hint:    "drop one that is not in use, or: ALTER SYSTEM SET max_replication_slots = 20; then restart Postgres",
+		}
+	case "42501":
+		return replicationFault(s.sv.user)
+	}
+	return fmt.Errorf("create slot %s: %w", s.cfg.Slot, err)
+}
+
+// endOrphans ends sessions of earlier weir processes that still wait in slot creation: when its client dies there, Postgres does not
+// notice and keeps the slot's name taken.
+func (s *Source) endOrphans(ctx context.Context, own uint32) error {
+	_, err := s.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE application_name = $1 AND datname = current_database() AND usename = current_user AND pid <> $2
+		AND query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'`, s.cfg.applicationName("stream"), int32(own))
+	if err != nil {
+		return fmt.Errorf("end orphaned sessions: %w", err)
+	}
+	return nil
+}
+
+// dropSlot drops a slot that nothing can continue from. A slot that is not pgoutput's or of another database is not ours.
+func (s *Source) dropSlot(ctx context.Context, sl slot) error {
+	name := s.cfg.Slot
+	switch {
+	case !sl.exists:
+		return nil
+	case sl.database != s.sv.database || sl.plugin != "pgoutput":
+		return &Fault{
+			Message: fmt.Sprintf("slot %s belongs to something else (plugin %s, database %s)", name, sl.plugin, sl.database),
+			Hint:    "choose another name for the source's slot",
+		}
+	case sl.active != 0:
+		return slotInUse(name, sl.active)
+	}
+	if _, err := s.pool.Exec(ctx, "SELECT pg_drop_replication_slot($1)", name); err != nil {
+		if code(err) == "55006" {
+			return slotInUse(name, 0)
+		}
+		return fmt.Errorf("drop slot %s: %w", name, err)
+	}
+	s.log.Warn("slot dropped", "slot", name)
+	return nil
+}
+
+func slotInUse(name string, pid int32) *Fault {
+	f := &Fault{
+		Message: fmt.Sprintf("slot %s is in use by another session", name),
+		Hint:    "stop the other process, or choose another name for the source's slot",
+	}
+	if pid != 0 {
+		f.Hint += fmt.Sprintf("; a session that is left over ends with: SELECT pg_terminate_backend(%d)", pid)
+	}
+	return f
+}

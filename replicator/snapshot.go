@@ -1,0 +1,191 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// job is the chunk phase of one generation of a tracked table.
+type job struct {
+	s     *Source
+	unit  *unit
+	id    buckets.TableID
+	gen   buckets.Generation
+	have  []byte // progress that the store has
+	total uint32 // blocks when it was planned
+
+	mu sync.Mutex // one chunk of the table is saved at a time, so that the last one is known to be
+
+	progress *progress
+	perBlock float64 // bytes of rows in a block, as last seen
+}
+
+// sectionsMax is how many workers one table can take.
+const sectionsMax = 8
+
+// snapshotTable reads a table chunk by chunk and stores the chunks; it goes on where the store says that the generation stands.
+// errReplan: the table is another one now.
+func (s *Source) snapshotTable(ctx context.Context, u *unit, t buckets.Table) error {
+	j := &job{s: s, unit: u, id: t.ID, gen: t.Generation, have: t.Progress}
+	if err := j.plan(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range j.progress.Sections {
+		g.Go(func() error { return j.readSection(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// plan divides the table, or takes up the division that the store has, if the table's file is still the same.
+func (j *job) plan(ctx context.Context) error {
+	l, err := j.s.readLayout(ctx, j.unit)
+	if err != nil {
+		return fmt.Errorf("plan snapshot of table %s: %w", ident(j.unit.schema, j.unit.name), err)
+	}
+	j.total = l.blocks
+	j.perBlock = 1.5 * float64(l.bytes) / float64(max(l.blocks, 1)) // text is longer than what is stored
+	if j.have == nil {
+		n := 1
+		if j.s.cfg.Snapshot.Concurrent {
+			n = min(sectionsMax, j.s.cfg.Snapshot.Workers)
+		}
+		j.progress = newProgress(l.filenode, j.unit.shape, l.blocks, n)
+		return nil
+	}
+	if j.progress, err = decodeProgress(j.have); err != nil {
+		return err
+	}
+	if j.progress.Filenode != l.filenode || j.progress.Shape != j.unit.shape || len(j.progress.Sections) == 0 {
+		return errReplan
+	}
+	return nil
+}
+
+// readSection reads a section, one chunk ahead of the one that is being saved.
+func (j *job) readSection(ctx context.Context, i int) error {
+	saved := make(chan error, 1)
+	saved <- nil
+	sec := j.progress.Sections[i]
+	for !sec.Done {
+		release, err := j.admit(ctx)
+		if err != nil {
+			return errors.Join(err, <-saved)
+		}
+		c, err := j.readNext(ctx, &sec)
+		if err != nil {
+			release()
+			return errors.Join(err, <-saved)
+		}
+		if err := <-saved; err != nil {
+			release()
+			return err
+		}
+		go func(sec section) {
+			defer release()
+			saved <- j.save(ctx, i, sec, c)
+		}(sec)
+	}
+	return <-saved
+}
+
+// admit waits until a chunk's memory is free under the limit (I14).
+func (j *job) admit(ctx context.Context) (release func(), err error) {
+	weight := j.s.cfg.Snapshot.ChunkBytes
+	if err := j.s.memory.Acquire(ctx, weight); err != nil {
+		return nil, err
+	}
+	return func() { j.s.memory.Release(weight) }, nil
+}
+
+// readNext reads the next chunk of a section and moves it on.
+func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
+	if err := j.s.slots.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer j.s.slots.Release(1)
+	sp := j.nextSpan(sec)
+	limit := j.s.cfg.Snapshot.ChunkBytes
+	var retry backoff
+	for {
+		c, err := j.s.readChunk(ctx, j.unit, j.progress.Filenode, sp, limit)
+		if err != nil && locked(err) {
+			j.s.tasks.waiting(j.id, "a lock on the table")
+			if err := retry.wait(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		j.s.tasks.waiting(j.id, "")
+		if hook := j.s.cfg.hooks.chunkRead; hook != nil {
+			hook(ctx, j.unit.rel)
+		}
+		j.learn(c, sp)
+		sec.Next = c.next
+		sec.Done = !c.cut && (sp.open || sp.end == sec.End)
+		return c, nil
+	}
+}
+
+// blocksMax bounds the blocks of a chunk where blocks hold nothing.
+const blocksMax = 16 << 10
+
+// nextSpan is the range of the next chunk: as many blocks as should fill it to four fifths.
+func (j *job) nextSpan(sec *section) span {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	blocks := min(0.8*float64(j.s.cfg.Snapshot.ChunkBytes)/max(j.perBlock, 1), blocksMax)
+	sp := span{start: sec.Next, end: sec.Next.Block + max(uint32(blocks), 1)}
+	if sec.End != 0 {
+		sp.end = min(sp.end, sec.End)
+	} else {
+		sp.open = sp.end >= j.total
+	}
+	return sp
+}
+
+// learn corrects the estimate of a block's size by what a chunk brought.
+func (j *job) learn(c *chunk, sp span) {
+	last := sp.end
+	if c.cut {
+		last = c.next.Block + 1
+	} else if sp.open {
+		last = max(j.total, sp.start.Block+1)
+	}
+	seen := float64(c.bytes) / float64(max(last-sp.start.Block, 1))
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.perBlock = (j.perBlock + seen) / 2
+}
+
+// save stores a chunk together with the progress that it makes.
+func (j *job) save(ctx context.Context, i int, sec section, c *chunk) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next := *j.progress
+	next.Sections = slices.Clone(next.Sections)
+	next.Sections[i] = sec
+	data, err := next.encode()
+	if err != nil {
+		return err
+	}
+	err = j.s.store.SaveChunk(ctx, &buckets.Chunk{
+		Table: j.id, Generation: j.gen, Relation: j.unit.rel,
+		Rows: c.rows, Bytes: int(c.bytes), Progress: data, Last: next.done(),
+	})
+	if err != nil {
+		return storeErr(ctx, err)
+	}
+	j.progress.Sections[i] = sec
+	return nil
+}

@@ -1,0 +1,141 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// versionMin is the oldest server that works: 14 brought TID range scans and message delivery by pgoutput.
+const versionMin = 140000
+
+// server is what validation learns about the source.
+type server struct {
+	version   int // server_version_num
+	database  string
+	user      string
+	walLevel  string
+	replicate bool // our role may replicate
+	standby   bool
+	creator   bool // our role may create a publication
+}
+
+const serverQuery = `
+SELECT current_setting('server_version_num')::int, current_database()::text, current_user::text, current_setting('wal_level'),
+       (SELECT rolreplication OR rolsuper OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname IN ('rds_replication', 'rds_superuser')
+          AND pg_has_role(current_user, r.oid, 'USAGE')) FROM pg_roles WHERE rolname = current_user),
+       pg_is_in_recovery(), has_database_privilege(current_database(), 'CREATE')`
+
+func inspectServer(ctx context.Context, q querier) (server, error) {
+	var sv server
+	err := q.QueryRow(ctx, serverQuery).Scan(
+		&sv.version, &sv.database, &sv.user, &sv.walLevel, &sv.replicate, &sv.standby, &sv.creator)
+	if err != nil {
+		return sv, fmt.Errorf("inspect server: %w", err)
+	}
+	return sv, nil
+}
+
+// faults reports what makes the whole server unfit.
+func (sv *server) faults() (fs Faults) {
+	if sv.version < versionMin {
+		fs = append(fs, &Fault{
+			Message: fmt.Sprintf("the server has version %d, weir needs 14 or newer", sv.version/10000),
+			Hint:    "upgrade Postgres",
+		})
+	}
+	if sv.walLevel != "logical" {
+		fs = append(fs, &Fault{
+			Message: fmt.Sprintf("wal_level is %s, it has to be logical", sv.walLevel),
+			Hint:    "ALTER SYSTEM SET wal_level = logical; then restart Postgres",
+		})
+	}
+	if !sv.replicate {
+		fs = append(fs, replicationFault(sv.user))
+	}
+	if sv.standby {
+		fs = append(fs, &Fault{
+			Message: "the server is a standby, which has no markers",
+			Hint:    "let the source's uri name the primary",
+		})
+	}
+	return fs
+}
+
+// faults reports what keeps a table that the rules name from being replicated. Where the stream would go on without
+// rows that a snapshot has, or the other way round, refusing is the only answer that loses nothing.
+func (t *table) faults(user string) (fs Faults) {
+	add := func(message, hint string) { fs = append(fs, &Fault{Message: message, Hint: hint}) }
+	own := ident(t.schema, t.name)
+	if t.partition && t.schema == t.rootSchema && t.name == t.rootName {
+		add(fmt.Sprintf("table %s is a partition", own), "name the partitioned table in the rules: it brings its partitions along")
+		return fs
+	}
+	switch t.kind {
+	case "v":
+		add(fmt.Sprintf("%s is a view, which Postgres does not replicate", own), "name the tables behind it in the rules")
+		return fs
+	case "m":
+		add(fmt.Sprintf("%s is a materialized view, which Postgres does not replicate", own), "name the tables behind it in the rules")
+		return fs
+	case "f":
+		add(fmt.Sprintf("table %s is a foreign table, which Postgres does not replicate", own), "replicate it from its own server")
+		return fs
+	case "p":
+		return nil
+	}
+	switch t.persistence {
+	case "u":
+		add(fmt.Sprintf("table %s is unlogged, so its changes are not streamed", own), fmt.Sprintf("ALTER TABLE %s SET LOGGED", own))
+	case "t":
+		add(fmt.Sprintf("table %s is temporary, so its changes are not streamed", own), "use a permanent table")
+	}
+	if t.method != "heap" {
+		add(fmt.Sprintf("table %s is kept by access method %s, weir reads heap", own, t.method),
+			fmt.Sprintf("ALTER TABLE %s SET ACCESS METHOD heap", own))
+	}
+	if !t.readable {
+		add(fmt.Sprintf("user %s may not read table %s", user, own), fmt.Sprintf("GRANT SELECT ON %s TO %s", own, ident(user)))
+	}
+	if t.secured {
+		add(fmt.Sprintf("row-level security of table %s would hide rows from user %s", own, user),
+			fmt.Sprintf("ALTER ROLE %s BYPASSRLS", ident(user)))
+	}
+	return append(fs, t.identityFaults(own)...)
+}
+
+// identityFaults: without an identity Postgres itself refuses updates of a published table, in the application's own transactions.
+func (t *table) identityFaults(own string) Faults {
+	primary := fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (...)", own)
+	switch {
+	case t.identity == "n":
+		return Faults{{
+			Message: fmt.Sprintf("table %s has replica identity nothing, so its updates and deletes can't be streamed", own),
+			Hint:    fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT", own),
+		}}
+	case len(t.key) == 0 && t.identity == "f":
+		return Faults{{
+			Message: fmt.Sprintf("table %s has no primary key; weir needs one, also under replica identity full", own),
+			Hint:    primary,
+		}}
+	case len(t.key) == 0 && t.identity == "i":
+		return Faults{{
+			Message: fmt.Sprintf("the replica identity index of table %s is gone or invalid", own),
+			Hint:    fmt.Sprintf("%s, then ALTER TABLE %s REPLICA IDENTITY DEFAULT", primary, own),
+		}}
+	case len(t.key) == 0:
+		return Faults{{
+			Message: fmt.Sprintf("table %s has no primary key (a deferrable one does not count), so its updates can't be streamed", own),
+			Hint:    fmt.Sprintf("%s, or ALTER TABLE %s REPLICA IDENTITY USING INDEX ... with a unique index on NOT NULL columns", primary, own),
+		}}
+	}
+	for _, c := range t.columns {
+		if slices.Contains(t.key, c.attnum) && t.list != nil && !slices.Contains(t.list, c.name) {
+			return Faults{{
+				Message: fmt.Sprintf("the publication's column list leaves out key column %s of table %s", ident(c.name), own),
+				Hint:    fmt.Sprintf("ALTER PUBLICATION ... SET TABLE %s with a list that has the key", own),
+			}}
+		}
+	}
+	return nil
+}
