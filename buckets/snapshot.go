@@ -100,28 +100,30 @@ type Reread struct {
 // SaveReread completes partial rows with what a re-read brought; rows that became partial after Started stay so, since the re-read
 // may be older than they are.
 func (s *Store) SaveReread(ctx context.Context, rr *Reread) error {
-	return s.do(ctx, func(b *batch) error {
-		t, err := b.table(rr.Table, rr.Generation)
+	return s.do(ctx, func(b *batch) error { return b.reread(rr) })
+}
+
+func (b *batch) reread(rr *Reread) error {
+	t, err := b.table(rr.Table, rr.Generation)
+	if err != nil {
+		return err
+	}
+	bd := t.bind(rr.Relation)
+	for _, tuple := range rr.Rows {
+		key, err := bd.rowKey(nil, tuple, nil)
 		if err != nil {
 			return err
 		}
-		bd := t.bind(rr.Relation)
-		for _, tuple := range rr.Rows {
-			key, err := bd.rowKey(nil, tuple, nil)
-			if err != nil {
-				return err
-			}
-			r, err := b.row(t, key)
-			if err != nil {
-				return err
-			}
-			if r.gone || !r.partial() {
-				continue
-			}
-			if err := b.fill(r, bd, tuple, func(u *unknown) bool { return u.since <= rr.Started }); err != nil {
-				return err
-			}
+		r, err := b.row(t, key)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		if r.gone || !r.partial() {
+			continue
+		}
+		if err := b.fill(r, bd, tuple, func(u *unknown) bool { return u.since <= rr.Started }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

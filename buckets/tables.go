@@ -116,22 +116,29 @@ func (b *batch) table(id TableID, gen Generation) (*table, error) {
 func (s *Store) BeginGeneration(ctx context.Context, id TableID, rel *Relation) (Generation, error) {
 	var gen Generation
 	err := s.do(ctx, func(b *batch) error {
-		t := s.catalog.tables[id]
-		if t == nil || !t.wanted() {
-			return ErrStaleGeneration
+		if err := b.begin(id, rel); err != nil {
+			return err
 		}
-		b.refuse(t)
-		b.change(t, func() {
-			t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
-			t.Generation++
-			t.sweep, t.cursor, t.swept = false, nil, false
-		})
-		b.look = true
-		gen = t.Generation
-		s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", gen)
+		gen = s.catalog.tables[id].Generation
 		return nil
 	})
 	return gen, err
+}
+
+func (b *batch) begin(id TableID, rel *Relation) error {
+	t := b.s.catalog.tables[id]
+	if t == nil || !t.wanted() {
+		return ErrStaleGeneration
+	}
+	b.refuse(t)
+	b.change(t, func() {
+		t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
+		t.Generation++
+		t.sweep, t.cursor, t.swept = false, nil, false
+	})
+	b.look = true
+	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", t.Generation)
+	return nil
 }
 
 // Partials returns keys (key columns set, others nil) of up to limit rows that have unknown values.

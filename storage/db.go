@@ -143,6 +143,9 @@ func (db *DB) layout(fresh Counters) error {
 // Close closes the file. All transactions must have ended.
 func (db *DB) Close() error { return db.bolt.Close() }
 
+// NoSync turns fsync off: for tests that make thousands of stores and crash none of them by force.
+func (db *DB) NoSync() { db.bolt.NoSync = true }
+
 // View runs fn in a read transaction. Bytes that fn gets from it are valid only inside.
 func (db *DB) View(fn func(*Tx) error) error {
 	return db.bolt.View(func(b *bolt.Tx) error { return fn(newTx(b)) })
