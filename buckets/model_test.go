@@ -46,10 +46,7 @@ func playModels(t *testing.T, seed int64, n int) {
 	for i := range models {
 		models[i] = newModel(h, seed+int64(i))
 	}
-	h.run(func(b *batch) error {
-		b.s.update(func() { b.s.catalog.deploying.planned["default"] = true })
-		return nil
-	})
+	h.plan()
 	for round := 0; ; round++ {
 		busy := false
 		for _, m := range models {
@@ -64,6 +61,7 @@ func playModels(t *testing.T, seed int64, n int) {
 		}
 		if h.r.Intn(20) == 0 {
 			h.reopen()
+			h.plan()
 			for _, m := range models {
 				m.fenced = -1 // who waited for a marker is gone
 			}
@@ -117,6 +115,15 @@ func (h *modelStore) close() {
 func (h *modelStore) reopen() {
 	h.close()
 	h.open()
+}
+
+// plan declares that every relation is tracked.
+func (h *modelStore) plan() {
+	h.s.update(func() {
+		if v := h.s.catalog.deploying; v != nil {
+			v.planned["default"] = true
+		}
+	})
 }
 
 func (h *modelStore) commit() {

@@ -23,7 +23,7 @@ type row struct {
 // unknown is a column whose value the store does not have (architecture 5.5).
 type unknown struct {
 	col   int
-	moved bool     // the row's key changed with it: only a re-read may fill it
+	moved bool     // a chunk may be older than the value: only a re-read may fill it
 	since Position // end of the transaction that left it unknown
 }
 
@@ -109,7 +109,8 @@ func (b *batch) countPartial(t *table, was, is bool) {
 }
 
 // load gives the row its tuple and unknown columns as far as the file has them: all of a partial row, the kept images of another.
-// A column that was not kept stays unknown. The row must be current and not gone.
+// A column that was not kept stays unknown; if the stream brought it in this generation, a chunk that was read before must not
+// fill it, just as if the key had moved (TestModel finds the stale value otherwise). The row must be current and not gone.
 func (b *batch) load(r *row, bd *binding, since Position) error {
 	if r.tuple != nil {
 		return nil
@@ -120,7 +121,7 @@ func (b *batch) load(r *row, bd *binding, since Position) error {
 	}
 	for i := range r.tuple {
 		r.tuple[i] = unchanged
-		r.unknown = append(r.unknown, unknown{col: i, since: since})
+		r.unknown = append(r.unknown, unknown{col: i, moved: r.touched(), since: since})
 	}
 	if r.stored.Flags&storage.HasImage == 0 {
 		return nil

@@ -31,14 +31,20 @@ func (s *Store) loadSources(tx *storage.Tx) error {
 	for _, name := range s.opts.Sources {
 		s.sources[name] = &source{}
 	}
-	return tx.Sources(func(name string, state storage.Source) error {
+	if err := tx.Sources(func(name string, state storage.Source) error {
+		s.sources[name] = &source{state: state, stored: true}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for name, src := range s.sources {
 		pos, err := tx.Position(name)
 		if err != nil {
 			return err
 		}
-		s.sources[name] = &source{state: state, stored: true, applied: pos, durable: pos}
-		return nil
-	})
+		src.applied, src.durable = pos, pos
+	}
+	return nil
 }
 
 // Source returns what is stored of the source called name; ok is false for a source never seen.

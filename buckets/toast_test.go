@@ -102,6 +102,7 @@ func TestStreamWins(t *testing.T) {
 			if streamFirst {
 				stream()
 				h.reopen() // tombstones and touched marks survive a crash
+				h.plan(items)
 				chunk()
 			} else {
 				chunk()
@@ -123,6 +124,20 @@ func TestChunkFillsUnknownColumn(t *testing.T) {
 	h.fence(items)
 	h.wantN("ann", map[string]string{"1": "new"})
 	h.wantColumn("ann", "b", map[string]string{"1": big("B")})
+}
+
+// A value that the stream brought but that was too small to be kept is not filled by a chunk that was read before it came.
+func TestChunkDoesNotFillWhatTheStreamBrought(t *testing.T) {
+	h := startSnapshot(t)
+	h.stream(upd(items, "1", "ann", "a", "new"))
+	h.stream(upd(items, "1", "ann", "b", "<u>"))
+	h.chunk(items, true, tuple("1", "ann", "old", "stale"))
+	if h.fence(items) {
+		t.Error("the fence passed a row that only an old chunk could have completed")
+	}
+	h.reread(h.pos, tuple("1", "ann", "b", "new"))
+	h.fence(items)
+	h.wantColumn("ann", "b", map[string]string{"1": "new"})
 }
 
 // postgres-facts 11.1 (C3): keys swap while the table is read. A value that a chunk brought must not travel to another key, and a

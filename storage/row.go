@@ -198,7 +198,7 @@ func (tx *Tx) PutImages(fullKey, encoded []byte) error {
 type MarkedColumn struct {
 	Attnum  int16
 	Unknown bool
-	Moved   bool     // Unknown: the row's key changed, so only a re-read may fill it (I8)
+	Moved   bool     // Unknown: a chunk may be older than the value, so only a re-read may fill it (I8)
 	Since   Position // Unknown: end of the transaction that left it unknown
 	Null    bool
 	Text    []byte
