@@ -1,0 +1,68 @@
+package clients
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients/auth"
+)
+
+// Config of a Server. Zero limits mean the defaults named.
+type Config struct {
+	Store   *buckets.Store
+	Auth    *auth.Verifier
+	Sources Sources
+	Health  Health
+	Logger  *slog.Logger // discards by default
+
+	MaxStreams          int           // at a time, 200
+	MaxBuckets          int           // of a client, 1000
+	MaxParameterResults int           // of a client, 1000
+	WriteTimeout        time.Duration // a client that takes nothing for so long is cut off, 60 s
+}
+
+// Sources are the source databases, as far as write checkpoints need them.
+type Sources interface {
+	// Heads returns the current end of each source's WAL.
+	Heads(ctx context.Context) (map[string]buckets.Position, error)
+	// Mark makes each source write something that replication will bring, even if the source is idle.
+	Mark(ctx context.Context) error
+}
+
+// Health tells how replication is doing.
+type Health interface{ Probe() Probe }
+
+// Probe is the state of a process. It answers /probes.
+type Probe struct {
+	Started bool      // once true, stays so
+	Ready   bool      // clients can be served
+	Touched time.Time // when replication last showed that it lives; zero if this process doesn't replicate
+}
+
+// Defaults of Config.
+const (
+	MaxStreamsDefault          = 200
+	MaxBucketsDefault          = 1000
+	MaxParameterResultsDefault = 1000
+	WriteTimeoutDefault        = time.Minute
+)
+
+func (c *Config) fillDefaults() {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = MaxStreamsDefault
+	}
+	if c.MaxBuckets == 0 {
+		c.MaxBuckets = MaxBucketsDefault
+	}
+	if c.MaxParameterResults == 0 {
+		c.MaxParameterResults = MaxParameterResultsDefault
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = WriteTimeoutDefault
+	}
+}

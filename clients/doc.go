@@ -1,0 +1,38 @@
+// Package clients serves the outside world: sync streams over HTTP and WebSocket, write checkpoints and probes.
+//
+// # A client's stream
+//
+//	POST /sync/stream            GET /sync/stream, upgraded
+//	  streamhttp.go                streamrsocket.go            form, authorization, limits, transport
+//	         \                      /
+//	          session (session.go)                             what to say, one goroutine
+//	           |  look.go   one View: the client's buckets at the newest checkpoint, compared with what was said last
+//	           |  play.go   the checkpoint line, pages of data by priority, what completes them
+//	           |  clock.go  token expiry
+//	          sender                                           one line at a time, waits for the client
+//
+// The session knows no transport. It asks its sender whether a line can be sent before it makes the line: a client that doesn't
+// take anything holds no page, no encoder and no read transaction. It sleeps in Subscription.Wait and is woken only by what
+// concerns it; checkpoints that pass meanwhile are skipped, never queued.
+//
+// Rules of the session, cited by number in code and tests (client-protocol.md 3.7 and 3.8):
+//
+//	C1  The first line of a connection is a full checkpoint. Later ones are diffs against the last line sent, complete or not.
+//	C2  An op is sent at most once on a connection, ascending in its bucket. positions has the last one sent (or asked for), and the
+//	    checkpoint for buckets that were sent completely.
+//	C3  What must be fetched is what the newest checkpoint has beyond positions. Nothing else is remembered of an interrupted round.
+//	C4  A round that is overtaken (interrupted, compacted under its feet, or of a version that is no longer served) sends no complete
+//	    line; another round follows, even if it changes nothing else.
+//	C5  No View is open while something is sent.
+//	C6  A wake-up is never lost: the session looks once more after it changed what it watches.
+//
+// # Versions
+//
+// When another rules version becomes active, the session resolves the request again and sends a full checkpoint on the same
+// connection. Buckets of definitions that both versions have keep their names, and so their positions: only new ones are downloaded.
+//
+// # Errors
+//
+// A client sees a fault: a stable code and a short text. Causes go to the log. Before the response head a fault is the JSON
+// form of protocol 1; after it, HTTP can only cut the connection.
+package clients

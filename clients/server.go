@@ -1,0 +1,153 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/weirsync/weir/clients/auth"
+)
+
+// Server serves clients. Make it with New.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+
+	// draining ends when Shutdown begins. It is a context because that is what everything waits on.
+	draining context.Context
+	drain    context.CancelCauseFunc
+
+	mu      sync.Mutex
+	streams int // HTTP streams and WebSocket connections
+	sockets map[*websocket.Conn]struct{}
+	running sync.WaitGroup
+}
+
+var errDraining = errors.New("the server is shutting down")
+
+// New returns a server. It serves once its Handler is given connections.
+func New(cfg Config) *Server {
+	cfg.fillDefaults()
+	s := &Server{cfg: cfg, log: cfg.Logger, sockets: map[*websocket.Conn]struct{}{}}
+	s.draining, s.drain = context.WithCancelCause(context.Background())
+	s.upgrader = websocket.Upgrader{
+		CheckOrigin:     func(*http.Request) bool { return true }, // tokens authorize, not cookies
+		ReadBufferSize:  1024,
+		WriteBufferSize: 1024,
+		WriteBufferPool: &sync.Pool{},
+	}
+	return s
+}
+
+// Handler returns the HTTP handler of all routes.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /sync/stream", s.serveStream)
+	mux.HandleFunc("GET /sync/stream", s.serveSocket)
+	mux.HandleFunc("GET /write-checkpoint2.json", s.serveWriteCheckpoint)
+	mux.HandleFunc("POST /sync/checkpoint-request", s.serveCheckpointRequest)
+	mux.HandleFunc("GET /probes/startup", s.serveStartup)
+	mux.HandleFunc("GET /probes/liveness", s.serveLiveness)
+	mux.HandleFunc("GET /probes/readiness", s.serveReadiness)
+	return s.cors(s.known(mux))
+}
+
+// known answers what no route matches: http.ServeMux would answer in plain text, and 405 for a wrong method.
+func (s *Server) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			s.writeFault(w, r, faultNotFound)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// cors lets browsers in from anywhere: protocol 1.5.
+func (s *Server) cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", "GET,HEAD,POST")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, User-Agent, X-User-Agent")
+			h.Set("Access-Control-Max-Age", "3600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "Content-Type")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authorize verifies the token that value names in the form of an Authorization header.
+func (s *Server) authorize(ctx context.Context, value string) (*auth.Claims, error) {
+	token, err := auth.FromHeader(value)
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Auth.Verify(ctx, token)
+}
+
+// admit takes one of the places for streams. leave gives it back.
+func (s *Server) admit() (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Err() != nil {
+		return nil, faultDraining
+	}
+	if s.streams >= s.cfg.MaxStreams {
+		return nil, faultTooBusy
+	}
+	s.streams++
+	s.running.Add(1)
+	return func() {
+		s.mu.Lock()
+		s.streams--
+		s.mu.Unlock()
+		s.running.Done()
+	}, nil
+}
+
+// Shutdown ends all streams in the way that makes clients come back at once, refuses new ones, and waits for them to be gone. When ctx
+// ends first, WebSocket connections are closed by force and the error of ctx is returned: HTTP connections are then for the
+// caller to close, who owns the http.Server.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.drain(errDraining)
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.running.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for ws := range s.sockets {
+		_ = ws.Close()
+	}
+	s.mu.Unlock()
+	return ctx.Err()
+}
+
+// logFault logs what a client was told. Only what is not the client's doing is worth an operator's attention.
+func (s *Server) logFault(ctx context.Context, where string, f *fault) {
+	level := slog.LevelDebug
+	if f.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	args := []any{"path", where, "code", f.code, "text", f.text}
+	if f.cause != nil {
+		args = append(args, "cause", f.cause)
+	}
+	s.log.Log(ctx, level, "request failed", args...)
+}

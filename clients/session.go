@@ -1,0 +1,194 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients/wire"
+	"github.com/weirsync/weir/syncrules"
+)
+
+// sender is a session's way to its client.
+type sender interface {
+	// Ready waits until a line can be sent.
+	Ready(ctx context.Context) error
+	// Send sends one encoded line, which is not kept.
+	Send(ctx context.Context, line []byte) error
+}
+
+// session tells one client what it should hold. It belongs to one goroutine, and ends with run.
+type session struct {
+	store  *buckets.Store
+	out    sender
+	format wire.Format
+	limits limits
+
+	rules syncrules.Request
+	key   string // of write checkpoints
+	clock *clock
+
+	sub      *buckets.Subscription
+	watched  watched
+	resolver *syncrules.Resolver // of version
+	version  buckets.VersionID
+	looked   time.Time // when the last look began
+
+	sent      *round                  // the last checkpoint or diff sent (C1)
+	owed      bool                    // it was given up: another must follow
+	positions map[string]buckets.OpID // of buckets that the client holds (C2)
+}
+
+// limits of a session.
+type limits struct{ buckets, parameterResults int }
+
+// watched is what the subscription watches.
+type watched struct{ buckets, lookups []string }
+
+// minGap is the least time between two looks: under a stream of commits a client gets rounds of many commits.
+const minGap = 10 * time.Millisecond
+
+// farewellTime is how long the last line of an expired session may wait for the client.
+const farewellTime = time.Second
+
+var errExpired = errors.New("the token has expired")
+
+// run serves the client until ctx ends or its token expires, which are no errors, or until something fails.
+func (s *session) run(ctx context.Context) error {
+	s.sub = s.store.Subscribe()
+	defer s.sub.Close()
+	live, cancel := context.WithDeadlineCause(ctx, s.clock.expires, errExpired)
+	defer cancel()
+	err := s.serve(live)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(context.Cause(live), errExpired):
+		return s.farewell(ctx)
+	}
+	return err
+}
+
+// serve plays rounds for as long as there are some, then waits for the next.
+func (s *session) serve(ctx context.Context) error {
+	if err := s.out.Ready(ctx); err != nil {
+		return err
+	}
+	r, err := s.look()
+	for err == nil {
+		if r != nil {
+			r, err = s.play(ctx, r)
+		} else {
+			r, err = s.wait(ctx)
+		}
+	}
+	return err
+}
+
+// wait returns what is next to be said, once there may be something. It looks only when the client can take a line, so that a
+// slow client skips checkpoints.
+func (s *session) wait(ctx context.Context) (*round, error) {
+	if err := s.sleep(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.out.Ready(ctx); err != nil {
+		return nil, err
+	}
+	if err := pause(ctx, time.Until(s.looked.Add(minGap))); err != nil {
+		return nil, err
+	}
+	return s.look()
+}
+
+// sleep returns when something has changed that concerns the client.
+func (s *session) sleep(ctx context.Context) error {
+	for {
+		until, cancel := context.WithDeadline(ctx, s.clock.due)
+		_, err := s.sub.Wait(until)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if err := s.tick(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// tick says how long the token is good, if it is time to.
+func (s *session) tick(ctx context.Context) error {
+	now := time.Now()
+	if now.Before(s.clock.due) || !now.Before(s.clock.expires) {
+		return ctx.Err()
+	}
+	s.clock.reset(now)
+	return s.say(ctx, func(e *wire.Encoder) []byte { return e.ExpiresIn(s.clock.left(now)) })
+}
+
+// farewell makes the client get a new token.
+func (s *session) farewell(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
+	err := s.say(ctx, func(e *wire.Encoder) []byte { return e.ExpiresIn(0) })
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // it takes nothing: the end of the stream tells it as much
+	}
+	return err
+}
+
+// encoders are shared by all sessions: one that sleeps holds none.
+var encoders = sync.Pool{New: func() any { return wire.NewEncoder(wire.JSON) }}
+
+// pooledMax is the largest encoder that goes back to the pool.
+const pooledMax = 4 << 20
+
+// withEncoder runs fn with an encoder.
+func (s *session) withEncoder(fn func(e *wire.Encoder) error) error {
+	e := encoders.Get().(*wire.Encoder)
+	e.Reset(s.format)
+	defer func() {
+		if e.Cap() <= pooledMax {
+			encoders.Put(e)
+		}
+	}()
+	return fn(e)
+}
+
+// say sends the line that encode makes, once it can be sent.
+func (s *session) say(ctx context.Context, encode func(e *wire.Encoder) []byte) error {
+	if err := s.out.Ready(ctx); err != nil {
+		return err
+	}
+	return s.withEncoder(func(e *wire.Encoder) error { return s.out.Send(ctx, encode(e)) })
+}
+
+// watch watches what the answer depends on, and reports whether that is news to the subscription.
+func (s *session) watch(res *buckets.Resolution) bool {
+	names := make([]string, len(res.Buckets))
+	for i := range res.Buckets {
+		names[i] = res.Buckets[i].FullName
+	}
+	if s.watched.buckets != nil && slices.Equal(names, s.watched.buckets) && slices.Equal(res.Lookups, s.watched.lookups) {
+		return false
+	}
+	s.watched = watched{names, res.Lookups}
+	s.sub.Watch(names, res.Lookups, s.key)
+	return true
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,121 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/weirsync/weir/clients/auth"
+)
+
+// maxBody is the largest request body.
+const maxBody = 1 << 20
+
+// bodyTime is how long a client may take to send its request body.
+const bodyTime = 30 * time.Second
+
+// serveStream answers POST /sync/stream.
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
+	sess, err := s.openStream(w, r)
+	if err != nil {
+		s.writeFault(w, r, err)
+		return
+	}
+	leave, err := s.admit()
+	switch {
+	case errors.Is(err, faultTooBusy):
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	case err != nil:
+		s.writeFault(w, r, err)
+		return
+	}
+	defer leave()
+	ctx, stop := s.untilDrain(r.Context())
+	defer stop()
+	out := s.startResponse(w, r, sess.format.ContentType())
+	sess.out = out
+	if err = sess.run(ctx); err == nil {
+		err = out.finish()
+	}
+	if err != nil {
+		s.logFault(ctx, r.URL.Path, asFault(err))
+		panic(http.ErrAbortHandler) // the only way to show an error after the head: the body lacks its end
+	}
+}
+
+// openStream reads the request and prepares its session: first the form, then who asks, then whether there is anything to serve.
+func (s *Server) openStream(w http.ResponseWriter, r *http.Request) (*session, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	req, err := parseStreamRequest(body)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := s.authorize(r.Context(), r.Header.Get("Authorization"))
+	if err != nil {
+		return nil, err
+	}
+	sess := s.newSession(req, claims, pulseEvery)
+	sess.format = lineFormat(r.Header, req.raw)
+	s.log.Info("client connected", "path", r.URL.Path, "client", req.clientID, "agent", userAgent(r.Header))
+	return sess, s.cfg.Store.View(sess.prepare)
+}
+
+// newSession makes a session that lacks its sender and format.
+func (s *Server) newSession(req *streamRequest, claims *auth.Claims, pulse time.Duration) *session {
+	rules := req.rules
+	rules.Claims = claims.Payload
+	return &session{
+		store: s.cfg.Store, rules: rules, key: writeKey(claims.Subject, req.clientID),
+		limits:    limits{s.cfg.MaxBuckets, s.cfg.MaxParameterResults},
+		clock:     newClock(claims.Expires, pulse),
+		positions: req.positions,
+	}
+}
+
+// userAgent is what a client calls itself, for logs. Browsers can't set User-Agent.
+func userAgent(h http.Header) string {
+	if agent := h.Get("X-User-Agent"); agent != "" {
+		return agent
+	}
+	return h.Get("User-Agent")
+}
+
+// untilDrain returns a context that ends with ctx or when the server drains.
+func (s *Server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.draining, func() { cancel(errDraining) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// readBody reads a JSON body.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if kind := r.Header.Get("Content-Type"); kind != "" {
+		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
+			return nil, faultMediaType
+		}
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // not every ResponseWriter can
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = rc.SetReadDeadline(time.Time{})
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		f := invalid("/: must not be larger than 1 MiB")
+		f.status = http.StatusRequestEntityTooLarge
+		return nil, f
+	}
+	if err != nil {
+		return nil, &fault{status: http.StatusBadRequest, code: codeInvalid, text: "The request body cannot be read", cause: err}
+	}
+	return body, nil
+}
