@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirsync/weir/cmd/internal/service"
+)
+
+const serveHelp = `Replicate and serve until a signal comes.
+
+A source that is down is waited for. The slot and the publication are created if
+they are missing; stopping does not drop them, so that nothing is lost until the
+next start. The first SIGINT or SIGTERM stops gracefully, a second one at once.`
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Replicate and serve until a signal comes",
+		Long:  serveHelp,
+		Args:  takes(cobra.NoArgs),
+		RunE:  serve,
+	}
+	addConfigFlag(cmd)
+	addKeyFlags(cmd)
+	return cmd
+}
+
+func serve(cmd *cobra.Command, _ []string) error {
+	cfg, err := loadConfig(cmd, true)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	s, err := service.New(cfg, log)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	if err := s.Run(cmd.Context()); err != nil {
+		return err
+	}
+	log.Info("stopped; the slots keep the place", "sources", len(cfg.Sources))
+	return nil
+}
