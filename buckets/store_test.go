@@ -264,7 +264,7 @@ func TestDeployTouchesOnlyWhatChanged(t *testing.T) {
 		t.Errorf("equal meaning became version %d", v.ID)
 	}
 	before := h.Tables("default")
-	h.deploy(ownerRules + "  all:\n    data: [SELECT id, n AS m FROM items AS everything]\n")
+	h.deploy(ownerRules + "  all:\n    data: ['SELECT id, n AS m FROM items AS everything']\n")
 	h.plan(items)
 	h.begin(items)
 	h.stream(upd(items, "1", "ann", "uno", nil))

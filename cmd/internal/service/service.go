@@ -1,0 +1,180 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/clients/auth"
+	"github.com/weirsync/weir/cmd/internal/config"
+	"github.com/weirsync/weir/replicator"
+	"github.com/weirsync/weir/syncrules"
+)
+
+// drainTimeout is how long clients have to take their goodbye when the process stops.
+const drainTimeout = 10 * time.Second
+
+// Service is one weir process. Make it with New, then call Run once.
+type Service struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	rules    string // text of the rules file, "" if none is configured
+	store    *buckets.Store
+	sources  sources
+	server   *clients.Server
+	listener net.Listener
+}
+
+// RulesError says that the rules file has faults. Its text shows each with its line and a caret.
+type RulesError struct{ Rendered string }
+
+func (e *RulesError) Error() string { return e.Rendered }
+
+// New checks everything that can be checked without a database, opens the store and listens. Close it with Run.
+func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
+	s := &Service{cfg: cfg, log: log}
+	if s.rules, err = readRules(cfg.Rules.Path); err != nil {
+		return nil, err
+	}
+	verifier, err := newVerifier(&cfg.Auth)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range cfg.Sources {
+		names = append(names, cfg.Sources[i].Name)
+	}
+	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{Logger: log, Sources: names}); err != nil {
+		return nil, err
+	}
+	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w; choose another address with --listen", err), s.store.Close())
+	}
+	for i := range cfg.Sources {
+		s.sources = append(s.sources, replicator.New(sourceConfig(cfg, i, log), s.store))
+	}
+	s.server = clients.New(clients.Config{
+		Store: s.store, Auth: verifier, Sources: s.sources, Health: health{s.store, s.sources}, Logger: log,
+	})
+	return s, nil
+}
+
+// readRules returns the text of a rules file that compiles.
+func readRules(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read rules: %w; write one, or name another file with --rules", err)
+	}
+	if program, faults := syncrules.Compile(text, syncrules.CompileOptions{}); program == nil {
+		return "", &RulesError{faults.Render(path, text)}
+	}
+	return string(text), nil
+}
+
+func newVerifier(cfg *config.Auth) (*auth.Verifier, error) {
+	var keys []auth.JWK
+	for i := range cfg.JWKS.Keys {
+		keys = append(keys, cfg.JWKS.Keys[i].Key())
+	}
+	v, err := auth.New(auth.Config{Audience: cfg.Audience, Keys: keys})
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return v, nil
+}
+
+func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config {
+	src := &cfg.Sources[i]
+	return replicator.Config{
+		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication, Logger: log,
+		Snapshot: replicator.SnapshotConfig{
+			Concurrent: cfg.Snapshot.Concurrent, Workers: cfg.Snapshot.Workers,
+			MemoryLimit: int64(cfg.Snapshot.MemoryLimit), ChunkBytes: int64(cfg.Snapshot.ChunkBytes),
+		},
+	}
+}
+
+// Addr is where the server listens.
+func (s *Service) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends, then stops gracefully and returns nil. An error means that the store can't go on. The service
+// is closed when it returns.
+func (s *Service) Run(ctx context.Context) error {
+	writerCtx, stopWriter := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriter()
+	var writer errgroup.Group
+	failed, fail := context.WithCancel(ctx) // ends with ctx, or when the writer stops
+	defer fail()
+	writer.Go(func() error {
+		defer fail()
+		return s.store.Run(writerCtx)
+	})
+	err := s.serve(failed)
+	stopWriter()
+	return errors.Join(err, writer.Wait(), s.store.Close())
+}
+
+// serve runs everything above the writer until ctx ends.
+func (s *Service) serve(ctx context.Context) error {
+	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	var listening errgroup.Group
+	listening.Go(func() error { return web.Serve(s.listener) })
+	defer func() {
+		_ = web.Close()
+		_ = listening.Wait() // http.ErrServerClosed
+	}()
+	s.log.Info("listening", "address", s.Addr().String())
+	if err := s.deploy(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	var running errgroup.Group
+	sourceCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSources()
+	for _, src := range s.sources {
+		running.Go(func() error {
+			err := src.Run(sourceCtx)
+			if err != nil {
+				s.log.Error("source stopped; clients are still served what is stored", "error", err)
+			}
+			return nil
+		})
+	}
+	<-ctx.Done()
+	s.log.Info("stopping")
+	s.drain(ctx, web)
+	stopSources()
+	return running.Wait()
+}
+
+// deploy makes the rules file the next version, if its meaning is new.
+func (s *Service) deploy(ctx context.Context) error {
+	if s.rules == "" {
+		return nil
+	}
+	if _, _, err := s.store.Deploy(ctx, s.rules, "from "+s.cfg.Rules.Path); err != nil {
+		return fmt.Errorf("deploy %s: %w", s.cfg.Rules.Path, err)
+	}
+	return nil
+}
+
+// drain says goodbye to the clients.
+func (s *Service) drain(ctx context.Context, web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := s.server.Shutdown(ctx); err != nil {
+		s.log.Warn("some clients did not take their goodbye and were cut off", "error", err)
+	}
+	_ = web.Shutdown(ctx)
+}

@@ -1,0 +1,64 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/replicator"
+)
+
+// sources are the configured sources together.
+type sources []*replicator.Source
+
+// Heads returns the end of each source's WAL.
+func (s sources) Heads(ctx context.Context) (map[string]buckets.Position, error) {
+	heads := make([]buckets.Position, len(s))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, src := range s {
+		g.Go(func() (err error) {
+			if heads[i], err = src.Head(ctx); err != nil {
+				return fmt.Errorf("source %s: %w", src.Health().Source, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	byName := make(map[string]buckets.Position, len(s))
+	for i, src := range s {
+		byName[src.Health().Source] = heads[i]
+	}
+	return byName, nil
+}
+
+// Mark makes each source write something that its stream brings.
+func (s sources) Mark(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, src := range s {
+		g.Go(func() error { return src.Mark(ctx) })
+	}
+	return g.Wait()
+}
+
+// health answers the probes.
+type health struct {
+	store   *buckets.Store
+	sources sources
+}
+
+// Probe reports ready as soon as a rules version can be served, whatever the sources do: old data is better than none. A store that
+// stopped is not alive.
+func (h health) Probe() clients.Probe {
+	p := clients.Probe{Started: true, Touched: time.Now()}
+	if h.store.Failure() != nil {
+		p.Touched = time.Unix(0, 0)
+	}
+	p.Ready = h.store.View(func(*buckets.View) error { return nil }) == nil
+	return p
+}
