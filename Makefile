@@ -25,7 +25,7 @@ demo: ## Show rows travel from a Postgres of its own to two clients
 
 .PHONY: build
 build: ## Build bin/weir
-	$(GO) build -trimpath -o bin/weir ./cmd/weir
+	$(GO) build -trimpath -buildvcs=auto -o bin/weir ./cmd/weir
 
 .PHONY: test
 test: ## Run all tests (they fetch a Postgres if there is none)
