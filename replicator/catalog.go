@@ -71,7 +71,7 @@ WITH named AS (
 )
 SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.relkind::text, c.relpersistence::text,
        coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT'),
-       greatest(c.reltuples, 0)::bigint, ` + "` + shapeOf + `" + `,
+       greatest(c.reltuples, 0)::bigint, ` + shapeOf + `,
        (SELECT string_to_array(i.indkey::text, ' ')::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND
           CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
                               WHEN 'f' THEN i.indisprimary ELSE false END),
