@@ -112,9 +112,7 @@ func (t *Table) bind(q *compiledRow, rel *Relation) *boundQuery {
 		if e := q.rowQuery.columns[i].expr; e.op == opColumn {
 			// A column that the table does not have is left out, not NULL.
 			if c.column = columnIndex(rel, e.name); c.column < 0 {
-				if !q.starLast {
-					b.remove(c.name)
-				}
+				b.remove(c.name)
 				continue
 			}
 		}

@@ -150,7 +150,7 @@ func (l *layout) scalar(e *expression) (*scalar, error) {
 	if s := l.scalars[text]; s != nil {
 		return s, nil
 	}
-	program, err := expr.Compile(text, programOptions...)
+	program, err := expr.Compile(text, programOptions(e)...)
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", text, err)
 	}
@@ -216,19 +216,46 @@ func (l *layout) describe(s *scalar) string {
 	return s.text
 }
 
-// programOptions declare the functions of package value to programs.
-var programOptions = func() []expr.Option {
+// programOptions declare the functions of package value that a program calls. Declaring them all would cost more than
+// compiling.
+func programOptions(e *expression) []expr.Option {
 	options := []expr.Option{
 		expr.Env(map[string]any{}), expr.AllowUndefinedVariables(), expr.DisableAllBuiltins(), expr.MaxNodes(0),
-		expr.Function("truth", func(args ...any) (any, error) { return value.Truth(valueOf(args[0])), nil }),
+		expr.Function("truth", truth), expr.Function("cast_blob", functions["cast_blob"]), expr.Function("cast_integer", functions["cast_integer"]),
 	}
+	declared := map[string]bool{}
+	e.calls(func(fn *value.Function) {
+		if !declared[fn.Name] {
+			declared[fn.Name] = true
+			options = append(options, expr.Function(fn.Name, functions[fn.Name]))
+		}
+	})
+	return options
+}
+
+// calls visits the functions that e calls.
+func (e *expression) calls(visit func(*value.Function)) {
+	if e.op == opCall {
+		visit(e.fn)
+	}
+	for _, a := range e.args {
+		a.calls(visit)
+	}
+}
+
+// functions are all functions of package value, as programs call them.
+var functions = func() map[string]func(args ...any) (any, error) {
+	all := map[string]func(args ...any) (any, error){}
 	for _, table := range []map[string]*value.Function{value.Operators, value.Functions} {
 		for name, fn := range table {
-			options = append(options, expr.Function(name, programFunction(fn)))
+			all[name] = programFunction(fn)
 		}
 	}
-	return options
+	return all
 }()
+
+// truth is the condition of a CASE branch.
+func truth(args ...any) (any, error) { return value.Truth(valueOf(args[0])), nil }
 
 // programFunction adapts a function to programs, in which a value is a *value.Value or a literal.
 func programFunction(fn *value.Function) func(args ...any) (any, error) {

@@ -46,7 +46,7 @@ func column(raw json.RawMessage) (*syncrules.Type, []byte, error) {
 		err := json.Unmarshal(raw, &s)
 		return typeNamed("text"), []byte(s), err
 	case '{':
-		return object(raw)
+		return wrapped(raw)
 	case 't', 'f', '[':
 		return nil, nil, fmt.Errorf("%s is no column value", raw)
 	}
@@ -56,8 +56,8 @@ func column(raw json.RawMessage) (*syncrules.Type, []byte, error) {
 	return typeNamed("int8"), raw, nil
 }
 
-// object reads {"$blob": hex} and {"$pg": {type, text}}.
-func object(raw json.RawMessage) (*syncrules.Type, []byte, error) {
+// wrapped reads {"$blob": hex} and {"$pg": {type, text}}.
+func wrapped(raw json.RawMessage) (*syncrules.Type, []byte, error) {
 	var v struct {
 		Blob *string `json:"$blob"`
 		Pg   *struct {

@@ -33,7 +33,8 @@ type JSON struct {
 	real  float64
 	text  []byte // of a string or an integer
 	keys  [][]byte
-	items []JSON // of an array, or the values of an object
+	items []JSON         // of an array, or the values of an object
+	at    map[string]int // of keys, in objects with many
 }
 
 // ParseJSON parses strictly. Integers of any size stay exact; an object may repeat a key only with the same value.
@@ -142,7 +143,6 @@ func (p *jsonParser) array(depth int) (JSON, error) {
 func (p *jsonParser) object(depth int) (JSON, error) {
 	p.at++
 	j := JSON{kind: jsonObject}
-	seen := map[string]int{}
 	for p.space(); p.peek() != '}'; {
 		if p.peek() != '"' {
 			return JSON{}, p.fail("quoted key expected")
@@ -160,9 +160,9 @@ func (p *jsonParser) object(depth int) (JSON, error) {
 		if err != nil {
 			return JSON{}, err
 		}
-		switch at, repeated := seen[string(key)]; {
+		switch at, repeated := j.find(key); {
 		case !repeated:
-			seen[string(key)] = len(j.keys)
+			j.index(key)
 			j.keys, j.items = append(j.keys, key), append(j.items, item)
 		case p.doubles:
 			j.items[at] = item
@@ -183,6 +183,36 @@ func (p *jsonParser) object(depth int) (JSON, error) {
 	p.at++
 	j.sortKeys()
 	return j, nil
+}
+
+// manyKeys is where searching keys one by one starts to cost more than an index.
+const manyKeys = 16
+
+// find is the place of a key.
+func (j *JSON) find(key []byte) (int, bool) {
+	if j.at != nil {
+		at, ok := j.at[string(key)]
+		return at, ok
+	}
+	for i, k := range j.keys {
+		if bytes.Equal(k, key) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// index notes that key comes next.
+func (j *JSON) index(key []byte) {
+	if len(j.keys) == manyKeys {
+		j.at = make(map[string]int, 2*manyKeys)
+		for i, k := range j.keys {
+			j.at[string(k)] = i
+		}
+	}
+	if j.at != nil {
+		j.at[string(key)] = len(j.keys)
+	}
 }
 
 // sortKeys moves integer-like keys to the front in ascending order.
@@ -212,6 +242,11 @@ func (j *JSON) sortKeys() {
 		keys[i], items[i] = j.keys[from], j.items[from]
 	}
 	j.keys, j.items = keys, items
+	if j.at != nil {
+		for i, k := range keys {
+			j.at[string(k)] = i
+		}
+	}
 }
 
 // arrayIndex reads a canonical array index: 0, 1, 12, not 01.
@@ -416,10 +451,8 @@ func (j JSON) IsObject() bool { return j.kind == jsonObject }
 // Member is the value of an object's key.
 func (j JSON) Member(key string) (JSON, bool) {
 	if j.kind == jsonObject {
-		for i, k := range j.keys {
-			if string(k) == key {
-				return j.items[i], true
-			}
+		if at, ok := j.find([]byte(key)); ok {
+			return j.items[at], true
 		}
 	}
 	return JSON{}, false
