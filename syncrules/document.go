@@ -91,6 +91,7 @@ func (d *documentReader) keys(n *yamlNode, known ...string) map[string]*yamlNode
 		switch {
 		case found[e.key.text] != nil:
 			d.fault(e.key, fmt.Sprintf("the key %q is there twice", e.key.text), "")
+			continue
 		case len(known) > 0 && !slices.Contains(known, e.key.text):
 			d.fault(e.key, fmt.Sprintf("unknown key %q", e.key.text), "the keys here are "+strings.Join(known, ", "))
 		}
@@ -187,17 +188,21 @@ func (d *documentReader) stream(name string, n, key *yamlNode) {
 		}
 		raw.ctes = d.ctes(with)
 	}
-	switch one, many := keys["query"], keys["queries"]; {
-	case (one == nil) == (many == nil):
+	one, many := keys["query"], keys["queries"]
+	if (one == nil) == (many == nil) {
 		d.fault(key, fmt.Sprintf("stream %q needs query or queries, one of the two", name), "")
-	case one != nil:
+	}
+	if one != nil {
 		raw.queries = d.query(one, "query", nil)
+	}
+	switch {
+	case many == nil:
 	case d.out.config.Edition < 3:
 		d.fault(many, "queries needs edition 3", "write one query")
 	case many.kind != yamlList:
 		d.expected(many, "queries", "a list of queries")
 	default:
-		raw.queries = d.queries(many, "queries")
+		raw.queries = append(raw.queries, d.queries(many, "queries")...)
 	}
 	d.out.streams = append(d.out.streams, raw)
 }

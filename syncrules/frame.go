@@ -52,6 +52,8 @@ func (f *frame) eval(s *scalar) (value.Value, error) {
 		return value.Bool(f.read(s.slot).IsNull()), nil
 	case scalarNotNull:
 		return value.Bool(!f.read(s.slot).IsNull()), nil
+	case scalarNot:
+		return value.Bool(!value.Truth(f.read(s.slot))), nil
 	case scalarEqual:
 		v := f.read(s.slot)
 		if v.IsNull() {

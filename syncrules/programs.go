@@ -79,6 +79,7 @@ const (
 	scalarIsNull  // variable IS NULL
 	scalarNotNull // variable IS NOT NULL
 	scalarEqual   // variable = constant
+	scalarNot     // NOT variable
 	scalarProgram
 )
 
@@ -184,6 +185,8 @@ func (l *layout) simpleCall(e *expression) *scalar {
 		return &scalar{kind: scalarIsNull, slot: l.slot(e.args[0])}
 	case e.fn == value.Operators["not_null"] && isVariable(e.args[0]):
 		return &scalar{kind: scalarNotNull, slot: l.slot(e.args[0])}
+	case e.fn == value.Operators["negate"] && isVariable(e.args[0]):
+		return &scalar{kind: scalarNot, slot: l.slot(e.args[0])}
 	case e.fn != value.Operators["eq"]:
 		return nil
 	}
@@ -208,6 +211,8 @@ func (l *layout) describe(s *scalar) string {
 		return "is_null(" + l.variables[s.slot].name + ")"
 	case scalarNotNull:
 		return "not_null(" + l.variables[s.slot].name + ")"
+	case scalarNot:
+		return "negate(" + l.variables[s.slot].name + ")"
 	case scalarEqual:
 		var b strings.Builder
 		writeConstant(&b, s.value)
