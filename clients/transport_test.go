@@ -1,0 +1,387 @@
+package clients_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/clients/clientstest"
+)
+
+const (
+	bsonType   = "application/vnd.powersync.bson-stream"
+	ndjsonType = "application/x-ndjson"
+)
+
+func TestPoint01_WithoutAcceptItIsNDJSON(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	s := w.request(t, "u1").open(t)
+	if got := s.resp.Header.Get("Content-Type"); got != ndjsonType {
+		t.Errorf("content type %q", got)
+	}
+	if got := s.resp.Header.Get("X-Accel-Buffering"); got != "no" {
+		t.Errorf("x-accel-buffering %q", got)
+	}
+	s.checkpoint()
+}
+
+func TestPoint02_And03_AcceptDecides(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	for accept, want := range map[string]string{
+		bsonType + ";q=0.9," + ndjsonType + ";q=0.8": bsonType,
+		bsonType + "," + ndjsonType:                  bsonType,
+		ndjsonType + "," + bsonType:                  ndjsonType,
+		"text/html":                                  ndjsonType,
+	} {
+		q := w.request(t, "u1")
+		q.header.Set("Accept", accept)
+		s := q.open(t)
+		if got := s.resp.Header.Get("Content-Type"); got != want {
+			t.Errorf("Accept %q: content type %q, want %q", accept, got, want)
+		}
+		s.checkpoint()
+		s.stop()
+	}
+}
+
+// The head comes although the first line never will.
+func TestPoint04_HeadBeforeTheFirstLine(t *testing.T) {
+	w := newWorld(t, definitions+mine+news)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxBuckets = 1 })
+	q := w.request(t, "u1")
+	q.url = srv.URL
+	s := q.open(t)
+	if _, err := s.raw(); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, want a cut connection", err)
+	}
+}
+
+func TestPoint05_EveryLineEndsInLF(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	w.Commit(w.lists.Insert("a", "u1", "x"))
+	s := w.request(t, "u1").open(t)
+	s.round()
+	w.srv.Close(t)
+	rest, err := io.ReadAll(s.r)
+	if err != nil {
+		t.Errorf("the stream did not end cleanly: %v", err)
+	}
+	if len(rest) > 0 && !bytes.HasSuffix(rest, []byte("\n")) {
+		t.Errorf("last line %q", rest)
+	}
+}
+
+func TestPoint06_CompressedLinesAreFlushed(t *testing.T) {
+	for accept, want := range map[string]string{"gzip, deflate": "gzip", "zstd": "zstd", "gzip, deflate, br, zstd": "zstd"} {
+		t.Run(accept, func(t *testing.T) {
+			w := newWorld(t, definitions+mine)
+			q := w.request(t, "u1")
+			q.header.Set("Accept-Encoding", accept)
+			s := q.open(t)
+			if got := s.resp.Header.Get("Content-Encoding"); got != want {
+				t.Errorf("content encoding %q, want %q", got, want)
+			}
+			s.round()
+			for range 3 { // each line must come without the next one to push it
+				w.Commit(w.lists.Insert(time.Now().Format(time.RFC3339Nano), "u1", "x"))
+				if got := s.round(); got != `diff data(mine["u1"]) complete` {
+					t.Errorf("got %s", got)
+				}
+			}
+			w.srv.Close(t)
+			if _, err := io.ReadAll(s.r); err != nil {
+				t.Errorf("the compressed stream has no proper end: %v", err)
+			}
+		})
+	}
+}
+
+func TestPoint07_OtherEncodingsAreNotUsed(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	for _, accept := range []string{"br", "deflate", "identity"} {
+		q := w.request(t, "u1")
+		q.header.Set("Accept-Encoding", accept)
+		s := q.open(t)
+		if got := s.resp.Header.Get("Content-Encoding"); got != "" {
+			t.Errorf("Accept-Encoding %q: content encoding %q", accept, got)
+		}
+		s.checkpoint()
+	}
+}
+
+// call makes a plain request and returns the answer and its body.
+func call(t testing.TB, method, url, token, body string) (*http.Response, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", token)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(text)
+}
+
+func TestPoint08_Preflight(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	for _, path := range []string{"/sync/stream", "/write-checkpoint2.json", "/nowhere"} {
+		resp, _ := call(t, http.MethodOptions, w.srv.URL+path, "", "")
+		got := map[string]string{}
+		for name := range resp.Header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				got[name] = resp.Header.Get(name)
+			}
+		}
+		want := map[string]string{
+			"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,POST", "Access-Control-Max-Age": "3600",
+			"Access-Control-Allow-Headers": "Content-Type, Authorization, User-Agent, X-User-Agent",
+		}
+		if diff := cmp.Diff(want, got); diff != "" || resp.StatusCode != http.StatusNoContent {
+			t.Errorf("%s: status %d, headers (-want +got):\n%s", path, resp.StatusCode, diff)
+		}
+	}
+}
+
+// failure is the JSON form of an error.
+type failure struct {
+	Error struct {
+		Name, Code, Description, Details string
+		Status                           int
+	}
+}
+
+// expectFailure checks an answer that is an error, CORS headers included (point 9).
+func expectFailure(t testing.TB, resp *http.Response, body string, status int, code string) failure {
+	t.Helper()
+	var f failure
+	if err := json.Unmarshal([]byte(body), &f); err != nil {
+		t.Fatalf("%d %q: %v", resp.StatusCode, body, err)
+	}
+	if resp.StatusCode != status || f.Error.Status != status || f.Error.Code != code || f.Error.Name == "" || f.Error.Description == "" {
+		t.Errorf("got %d %s, want %d %s", resp.StatusCode, body, status, code)
+	}
+	if got := resp.Header.Get("Content-Type"); got != "application/json" {
+		t.Errorf("content type %q", got)
+	}
+	if got := resp.Header.Get("Access-Control-Allow-Origin") + resp.Header.Get("Access-Control-Expose-Headers"); got != "*Content-Type" {
+		t.Errorf("CORS headers %q", got)
+	}
+	return f
+}
+
+func TestPoint09_And10_Authorization(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	token := clientstest.Token(t, "u1")
+	for _, header := range []string{"Token " + token, "Bearer " + token} {
+		q := w.request(t, "u1")
+		q.token = header
+		q.open(t).checkpoint()
+	}
+	for _, header := range []string{"", token, "token " + token, "Basic " + token} {
+		resp, body := call(t, http.MethodPost, w.srv.URL+"/sync/stream", header, "{}")
+		expectFailure(t, resp, body, 401, "PSYNC_S2106")
+	}
+	resp, body := call(t, http.MethodPost, w.srv.URL+"/sync/stream", "Token "+token[:len(token)-4]+"AAAA", "{}")
+	if f := expectFailure(t, resp, body, 401, "PSYNC_S2101"); strings.Contains(f.Error.Description+f.Error.Details, token[:10]) {
+		t.Errorf("the answer repeats the token: %s", body)
+	}
+}
+
+func TestPoint11_UnknownPath(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	for _, what := range []string{"GET /nowhere", "POST /", "GET /sync/stream", "POST /write-checkpoint2.json", "DELETE /sync/stream", "GET /write-checkpoint.json"} {
+		method, path, _ := strings.Cut(what, " ")
+		resp, body := call(t, method, w.srv.URL+path, "", "")
+		expectFailure(t, resp, body, 404, "PSYNC_S2002")
+	}
+}
+
+func TestPoint12_RequestBodies(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	// The form is looked at before the token.
+	for _, token := range []string{"", "Token " + clientstest.Token(t, "u1")} {
+		resp, body := call(t, http.MethodPost, w.srv.URL+"/sync/stream", token, `{"buckets":5}`)
+		if f := expectFailure(t, resp, body, 400, "PSYNC_S2001"); f.Error.Details != `["/buckets: must be an array"]` {
+			t.Errorf("details %s", f.Error.Details)
+		}
+	}
+	for _, body := range []string{`{"unknown":[1],"parameters":null}`, ``, `{"buckets":[{"name":"1#nothing[]","after":"5"}]}`} {
+		q := w.request(t, "u1")
+		q.body = body
+		if got := q.open(t).checkpoint().Buckets; len(got) != 1 {
+			t.Errorf("%s: buckets %v", body, got)
+		}
+	}
+	resp, body := call(t, http.MethodPost, w.srv.URL+"/sync/stream", "", `{"client_id":"`+strings.Repeat("x", 1<<20)+`"}`)
+	expectFailure(t, resp, body, 413, "PSYNC_S2001")
+	q := w.request(t, "u1")
+	q.header.Set("Content-Type", "text/plain")
+	resp, _ = q.do(t)
+	text, _ := io.ReadAll(resp.Body)
+	expectFailure(t, resp, string(text), 415, "PSYNC_S2004")
+}
+
+// probe is a Health.
+type probe clients.Probe
+
+func (p probe) Probe() clients.Probe { return clients.Probe(p) }
+
+func TestPoint13_Probes(t *testing.T) {
+	store := clientstest.NewStore(t)
+	long := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	for _, tt := range []struct {
+		probe                        probe
+		startup, liveness, readiness int
+		body                         string
+	}{
+		{probe{}, 400, 200, 400, `{"ready":false,"started":false,"touched_at":"0001-01-01T00:00:00.000Z"}`},
+		{probe{Started: true, Touched: long}, 200, 400, 400, `{"ready":false,"started":true,"touched_at":"2026-01-02T03:04:05.006Z"}`},
+		{probe{Started: true, Ready: true, Touched: long}, 200, 400, 200, `{"ready":true,"started":true,"touched_at":"2026-01-02T03:04:05.006Z"}`},
+	} {
+		srv := store.Serve(t, func(cfg *clients.Config) { cfg.Health = tt.probe })
+		for path, want := range map[string]int{"startup": tt.startup, "liveness": tt.liveness, "readiness": tt.readiness} {
+			resp, body := call(t, http.MethodGet, srv.URL+"/probes/"+path, "", "")
+			if resp.StatusCode != want || body != tt.body {
+				t.Errorf("%s of %+v: %d %s, want %d %s", path, tt.probe, resp.StatusCode, body, want, tt.body)
+			}
+		}
+	}
+	srv := store.Serve(t, nil)
+	if resp, _ := call(t, http.MethodGet, srv.URL+"/probes/liveness", "", ""); resp.StatusCode != 200 {
+		t.Errorf("liveness of a process that replicates: %d", resp.StatusCode)
+	}
+}
+
+func TestWithoutRulesNothingIsServed(t *testing.T) {
+	store := clientstest.NewStore(t)
+	srv := store.Serve(t, nil)
+	token := "Token " + clientstest.Token(t, "u1")
+	resp, body := call(t, http.MethodPost, srv.URL+"/sync/stream", token, "{}")
+	expectFailure(t, resp, body, 500, "PSYNC_S2302")
+	resp, body = call(t, http.MethodGet, srv.URL+"/write-checkpoint2.json", token, "")
+	expectFailure(t, resp, body, 500, "PSYNC_S2302")
+}
+
+func TestNestedDataForOldClients(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	w.Commit(w.lists.Insert("a", "u1", "x"))
+	q := w.request(t, "u1")
+	q.body = `{}`
+	s := q.open(t)
+	if _, err := s.raw(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := s.raw()
+	if err != nil || !bytes.Contains(line, []byte(`"data":{"id":"a","name":"x"}`)) {
+		t.Errorf("got %s, %v", line, err)
+	}
+}
+
+func TestPoint61_TooManyStreams(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxStreams = 1 })
+	q := w.request(t, "u1")
+	q.url = srv.URL
+	first := q.open(t)
+	first.checkpoint()
+
+	resp, stop := q.do(t)
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusTooManyRequests || len(body) > 0 {
+		t.Errorf("got %d %q, want an empty 429", resp.StatusCode, body)
+	}
+	stop()
+	c := dialRSocket(t, srv)
+	c.send(setupFrame(t, "u1"))
+	c.expectError(0, 3, "[PSYNC_S2304] Maximum active concurrent connections limit has been reached")
+
+	first.stop()
+	for { // the place is free once the server has seen that the client is gone
+		resp, stop := q.do(t)
+		stop()
+		if resp.StatusCode == http.StatusOK {
+			break
+		}
+	}
+}
+
+func TestPoint61_TooManyBuckets(t *testing.T) {
+	w := newWorld(t, definitions+mine+news)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxBuckets = 1 })
+	c := dialRSocket(t, srv)
+	c.send(setupFrame(t, "u1"), requestFrame(1, 10, `{}`))
+	c.expectError(1, 0x201, "[PSYNC_S2305] Too many buckets: 2 (limit of 1)")
+}
+
+func TestShutdown(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	q := w.request(t, "u1")
+	s := q.open(t)
+	s.round()
+	c := dialRSocket(t, w.srv)
+	c.send(setupFrame(t, "u1"), requestFrame(1, 10, `{}`))
+	c.line()
+	c.line()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := w.srv.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.raw(); err != io.EOF {
+		t.Errorf("HTTP: got %v, want a clean end", err)
+	}
+	c.expectComplete(1)
+	resp, body := call(t, http.MethodPost, w.srv.URL+"/sync/stream", q.token, "{}")
+	expectFailure(t, resp, body, 503, "PSYNC_S2003")
+	resp, body = call(t, http.MethodGet, w.srv.URL+"/write-checkpoint2.json", q.token, "")
+	expectFailure(t, resp, body, 503, "PSYNC_S2003")
+	if resp, _ := call(t, http.MethodGet, w.srv.URL+"/probes/readiness", "", ""); resp.StatusCode != 400 {
+		t.Errorf("readiness %d", resp.StatusCode)
+	}
+}
+
+// A client that reads nothing must not hold its stream forever.
+func TestStalledHTTPClientIsCutOff(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	var changes []clientstest.Change
+	for i := range 16 {
+		changes = append(changes, w.lists.Insert(string(rune('a'+i)), "u1", strings.Repeat("x", 1<<20)))
+	}
+	w.Commit(changes...)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.WriteTimeout = 200 * time.Millisecond; cfg.MaxStreams = 1 })
+	q := w.request(t, "u1")
+	q.url = srv.URL
+	q.open(t)
+	for {
+		resp, stop := q.do(t)
+		stop()
+		if resp.StatusCode == http.StatusOK {
+			return // the stalled stream gave its place back
+		}
+	}
+}
