@@ -26,6 +26,7 @@ type driver struct {
 	due     time.Time              // of the next look at the catalog
 	marked  map[uint32]bool        // relations whose next generation begins behind a marker
 	planned bool                   // a plan was made in this session
+	held    bool                   // the stream waits for the chunk phases
 
 	mu      sync.Mutex
 	busy    map[buckets.TableID]bool               // in a round
@@ -41,10 +42,8 @@ func (s *Source) drive(ctx context.Context, l *link) error {
 		members: map[uint32]uint32{}, marked: map[uint32]bool{}, busy: map[buckets.TableID]bool{},
 		cleared: map[buckets.TableID]buckets.Generation{}, ended: make(chan struct{}, 1),
 	}
-	if s.held() {
+	if d.held = s.held(); d.held {
 		s.enter(Snapshot)
-	} else {
-		l.gate.open()
 	}
 	group.Go(func() error { return d.run(ctx) })
 	return group.Wait()
@@ -93,7 +92,10 @@ func (d *driver) look(ctx context.Context) error {
 	work := d.pending()
 	if len(work) > 0 {
 		d.group.Go(func() error { return d.round(ctx, work) })
-	} else if d.idle() {
+	}
+	// Not before the first plan: what the stream met of an unknown relation would be skipped, and only the generations that begin
+	// from here on make that good.
+	if !d.held || d.idle() {
 		d.l.gate.open()
 	}
 	return nil
@@ -126,7 +128,7 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	}
 	d.checkMembers(p)
 	// The stream must know a relation before its generation begins: what it skips until then was committed before the Barrier.
-	d.s.reg.replace(p.units)
+	d.s.reg.replace(p.units, d.s.store.Tables(d.s.cfg.Name))
 	d.s.failTables(p.faults)
 	d.plan = p
 	for _, u := range p.units {

@@ -102,3 +102,6 @@ func execOn(t *testing.T, conn *pgx.Conn, sql string) {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
+
+// simple makes several statements one Exec.
+var simple = []any{pgx.QueryExecModeSimpleProtocol}

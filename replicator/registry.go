@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -27,21 +28,25 @@ func newRegistry() *registry {
 	}
 }
 
-// replace installs the relations of a new plan and puts the pointers that stay into its units.
-func (r *registry) replace(units []*unit) {
+// replace installs the relations of a new plan and puts the pointers that stay into its units. What the store tracks stays known in
+// any case, also while the plan can't have it: rows that the stream brings of it must not be skipped.
+func (r *registry) replace(units []*unit, tracked []buckets.Table) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := make(map[uint32]*buckets.Relation, len(units))
-	same := len(units) == len(r.relations)
+	for i := range tracked {
+		rel := tracked[i].Relation
+		if next[rel.OID] = rel; r.relations[rel.OID] != nil {
+			next[rel.OID] = r.relations[rel.OID]
+		}
+	}
 	for _, u := range units {
-		if old := r.relations[u.oid]; old != nil && sameRelation(old, u.rel) {
+		if old := next[u.oid]; old != nil && sameRelation(old, u.rel) {
 			u.rel = old
-		} else {
-			same = false
 		}
 		next[u.oid] = u.rel
 	}
-	if !same {
+	if !maps.Equal(next, r.relations) {
 		r.relations = next
 		r.unknown = map[uint32]bool{}
 		r.version.Add(1)

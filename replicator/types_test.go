@@ -165,7 +165,7 @@ func TestValuesAreTheSameOnEveryPath(t *testing.T) {
 	insert := typedTable(d)
 	s := connected(t, newConfig(d))
 	p := published(t, s, patterns("typed"))
-	s.reg.replace(p.units)
+	s.reg.replace(p.units, nil)
 	next := follow(t, s)
 	d.Exec("SET timezone = 'UTC'; INSERT INTO typed VALUES (1" + insert + ")")
 	streamed := next().Changes[0]

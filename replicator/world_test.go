@@ -1,0 +1,236 @@
+package replicator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/replicator/pgtest"
+	"github.com/weirsync/weir/syncrules"
+)
+
+// world is a database, a store and a source between them.
+type world struct {
+	t      *testing.T
+	db     *pgtest.Database
+	cfg    Config
+	path   string
+	rules  string
+	store  *buckets.Store
+	source *Source
+	stop   func()
+	log    *logBuffer
+}
+
+// logBuffer keeps what was logged, for a test that fails.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func newWorld(t *testing.T, db *pgtest.Database, rules string, change func(cfg *Config)) *world {
+	t.Helper()
+	w := &world{t: t, db: db, rules: rules, path: filepath.Join(t.TempDir(), "weir.db"), log: &logBuffer{}}
+	w.cfg = newConfig(db)
+	w.cfg.Logger = slog.New(slog.NewTextHandler(w.log, nil))
+	w.cfg.CatalogPoll = time.Hour // what has to be noticed, tests bring up themselves
+	if change != nil {
+		change(&w.cfg)
+	}
+	t.Cleanup(func() {
+		if w.stop != nil {
+			w.stop()
+		}
+		if t.Failed() {
+			t.Logf("log:\n%s", w.log.buf.String())
+		}
+	})
+	return w
+}
+
+// start opens the store and runs writer and source.
+func (w *world) start() {
+	w.t.Helper()
+	store, err := buckets.Open(w.path, buckets.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store, w.source = store, New(w.cfg, store)
+	writing, stopWriting := context.WithCancel(context.Background())
+	running, stopRunning := context.WithCancel(context.Background())
+	written, ran := make(chan error, 1), make(chan error, 1)
+	go func() { written <- store.Run(writing) }()
+	w.deploy(w.rules)
+	go func() { ran <- w.source.Run(running) }()
+	w.stop = func() {
+		w.stop = nil
+		stopRunning()
+		err := <-ran
+		stopWriting()
+		if err := errors.Join(err, <-written, store.Close()); err != nil {
+			w.t.Errorf("stop: %v", err)
+		}
+	}
+}
+
+func (w *world) deploy(rules string) {
+	w.t.Helper()
+	w.rules = rules
+	_, faults, err := w.store.Deploy(w.t.Context(), rules, "")
+	if err != nil || len(faults) > 0 {
+		w.t.Fatalf("deploy: %v %+v", err, faults)
+	}
+}
+
+// settle waits until the store has everything that was committed before the call and nothing is left to be snapshotted.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	for {
+		changed := w.store.Changed()
+		if w.complete() {
+			break
+		}
+		select {
+		case <-changed:
+		case <-time.After(100 * time.Millisecond): // planned or activated: not told
+		case <-ctx.Done():
+			w.t.Fatalf("not complete: %+v, %+v", w.source.Progress(), w.source.Health())
+		}
+	}
+	w.catchUp(ctx)
+	if !w.complete() {
+		w.settle()
+	}
+}
+
+// catchUp waits until everything committed before the call is durable.
+func (w *world) catchUp(ctx context.Context) {
+	w.t.Helper()
+	head, err := w.source.Head(ctx)
+	for errors.Is(err, errNotConnected) && pause(ctx, time.Millisecond) == nil {
+		head, err = w.source.Head(ctx)
+	}
+	if err == nil {
+		err = w.source.Mark(ctx)
+	}
+	if err == nil {
+		err = w.store.WaitDurable(ctx, "default", head)
+	}
+	if err != nil {
+		w.t.Fatalf("catch up: %v; %+v", err, w.source.Health())
+	}
+}
+
+func (w *world) complete() bool {
+	if versions := w.store.Versions(); len(versions) == 0 || versions[0].State != buckets.Active {
+		return false
+	}
+	for _, t := range w.store.Tables("default") {
+		if t.Phase != buckets.Done || t.Partials > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// rows reduces all buckets of a client without claims to its rows: type and id to values.
+func (w *world) rows() map[string]map[string]any {
+	w.t.Helper()
+	out := map[string]map[string]any{}
+	err := w.store.View(func(v *buckets.View) error {
+		resolver, err := v.Version().Program.NewResolver(&syncrules.Request{Claims: []byte(`{"sub":"u1"}`)})
+		if err != nil {
+			return err
+		}
+		resolved, err := v.Resolve(resolver)
+		if err != nil {
+			return err
+		}
+		for _, b := range resolved.Buckets {
+			if err := reduce(v, b, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("read store: %v", err)
+	}
+	return out
+}
+
+func reduce(v *buckets.View, b buckets.Bucket, out map[string]map[string]any) error {
+	var sum uint32
+	var last buckets.OpID
+	for more := true; more; {
+		var err error
+		more, _, err = v.Operations(b.FullName, last, v.Checkpoint(), func(op *buckets.Operation) bool {
+			sum, last = sum+op.Checksum, op.ID
+			id := string(op.Type) + " " + string(op.ObjectID)
+			switch op.Op {
+			case buckets.Put:
+				row := map[string]any{}
+				if err := json.Unmarshal(op.Data, &row); err != nil {
+					panic(err)
+				}
+				out[id] = row
+			case buckets.Remove:
+				delete(out, id)
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if sum != b.Checksum {
+		return fmt.Errorf("bucket %s: checksum %d, its operations have %d", b.FullName, b.Checksum, sum)
+	}
+	return nil
+}
+
+// truth reads what the rules' SQL gives: each query returns type, id and a JSON object.
+func (w *world) truth(queries ...string) map[string]map[string]any {
+	w.t.Helper()
+	out := map[string]map[string]any{}
+	for _, q := range queries {
+		for _, row := range w.db.Query(q) {
+			data := map[string]any{}
+			if err := json.Unmarshal([]byte(row[2]), &data); err != nil {
+				w.t.Fatal(err)
+			}
+			out[row[0]+" "+row[1]] = data
+		}
+	}
+	return out
+}
+
+// compare settles and compares the store with the truth.
+func (w *world) compare(queries ...string) {
+	w.t.Helper()
+	w.settle()
+	if diff := cmp.Diff(w.truth(queries...), w.rows()); diff != "" {
+		if len(diff) > 4000 {
+			diff = diff[:4000]
+		}
+		w.t.Fatalf("store (-truth +store):\n%s", diff)
+	}
+}
