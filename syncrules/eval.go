@@ -2,6 +2,7 @@ package syncrules
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/weirsync/weir/syncrules/value"
 )
@@ -65,7 +66,14 @@ type emission struct {
 	done bool // id and data are set
 	id   []byte
 	data []byte
+
+	combinations int // of elements so far
 }
+
+// maxCombinations bounds what the arrays of one row can multiply to.
+const maxCombinations = 100_000
+
+var errTooManyElements = fmt.Errorf("the arrays of this row have more than %d combinations of elements", maxCombinations)
 
 func (f *rowFrame) query(q *boundQuery, out *Result) error {
 	e := emission{f: f, q: q, out: out}
@@ -123,6 +131,9 @@ func (f *frame) set(s *compiledEach, item value.Element) {
 
 // match evaluates the keys and emits the row.
 func (e *emission) match(v *compiledVariant, ok bool) error {
+	if e.combinations++; e.combinations > maxCombinations {
+		return errTooManyElements
+	}
 	inner, err := e.f.all(v.inner)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func skipSpace(text string, at int) (int, *Error) {
 }
 
 func lexOne(text string, at int) (token, *Error) {
-	r, _ := utf8.DecodeRuneInString(text[at:])
+	r, size := utf8.DecodeRuneInString(text[at:])
 	switch {
 	case r == '\'':
 		return lexString(text, at, at, false)
@@ -81,7 +81,7 @@ func lexOne(text string, at int) (token, *Error) {
 			return token{Span: Span{at, at + len(op)}, kind: tokenOp, text: op}, nil
 		}
 	}
-	return token{}, &Error{Span: Span{at, at + utf8.RuneLen(max(r, 0))}, Message: "unexpected character"}
+	return token{}, &Error{Span: Span{at, at + size}, Message: "unexpected character"}
 }
 
 func wordLen(s string) int {

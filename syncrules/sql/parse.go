@@ -8,7 +8,7 @@ import (
 // Bounds of a query.
 const (
 	MaxBytes = 64 << 10
-	MaxDepth = 100
+	MaxDepth = 300
 )
 
 // Parse reads one SELECT. One trailing semicolon is allowed.
