@@ -24,6 +24,7 @@ type driver struct {
 	defs    []buckets.DefinitionID // that plan is for
 	members map[uint32]uint32      // pg_publication_rel.oid by relation, as last seen
 	due     time.Time              // of the next look at the catalog
+	every   time.Duration          // between looks
 	marked  map[uint32]bool        // relations whose next generation begins behind a marker
 	planned bool                   // a plan was made in this session
 	held    bool                   // the stream waits for the chunk phases
@@ -38,7 +39,7 @@ type driver struct {
 func (s *Source) drive(ctx context.Context, l *link) error {
 	group, ctx := errgroup.WithContext(ctx)
 	d := &driver{
-		s: s, l: l, group: group,
+		s: s, l: l, group: group, every: s.cfg.CatalogPoll,
 		members: map[uint32]uint32{}, marked: map[uint32]bool{}, busy: map[buckets.TableID]bool{},
 		cleared: map[buckets.TableID]buckets.Generation{}, ended: make(chan struct{}, 1),
 	}
@@ -56,6 +57,9 @@ func (s *Source) held() bool {
 	return !s.cfg.Snapshot.Concurrent && !done
 }
 
+// lookSoon is the first pause between looks at the catalog after the stream brought something unknown.
+const lookSoon = 50 * time.Millisecond
+
 func (d *driver) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -70,7 +74,8 @@ func (d *driver) run(ctx context.Context) error {
 		case <-d.ended:
 		case <-timer.C:
 		case <-d.s.reg.wake:
-			d.due = time.Time{}
+			// What the stream has brought may not be visible to us yet: look at once, and again soon.
+			d.due, d.every = time.Time{}, lookSoon
 		case <-ctx.Done():
 			return nil
 		}
@@ -87,7 +92,9 @@ func (d *driver) look(ctx context.Context) error {
 			}
 			return err
 		}
-		d.defs, d.due = ids, time.Now().Add(d.s.cfg.CatalogPoll)
+		d.every = min(d.every, d.s.cfg.CatalogPoll)
+		d.defs, d.due = ids, time.Now().Add(d.every)
+		d.every *= 4
 	}
 	work := d.pending()
 	if len(work) > 0 {

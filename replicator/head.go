@@ -20,7 +20,10 @@ func (s *Source) Head(ctx context.Context) (buckets.Position, error) {
 		return 0, errNotConnected
 	}
 	var text string
-	if err := pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&text); err != nil {
+	err := again(ctx, func() error {
+		return pool.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&text)
+	})
+	if err != nil {
 		return 0, fmt.Errorf("read head of source %s: %w", s.cfg.Name, err)
 	}
 	lsn, err := pglogrepl.ParseLSN(text)
@@ -56,8 +59,22 @@ func (s *Source) Mark(ctx context.Context) error {
 	if s.version.Load() >= 170000 {
 		sql = "SELECT pg_logical_emit_message(false, $1, $2, true)" // without an xid, and flushed
 	}
-	if _, err := pool.Exec(ctx, sql, MessagePrefix, headContent); err != nil {
+	err := again(ctx, func() error {
+		_, err := pool.Exec(ctx, sql, MessagePrefix, headContent)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("mark source %s: %w", s.cfg.Name, err)
 	}
 	return nil
+}
+
+// again runs a statement that may run twice, again while only the connection fails: after a restart of the server, all connections of
+// the pool are broken, and each is found out by being used.
+func again(ctx context.Context, run func() error) error {
+	err := run()
+	for i := 0; i < sidePoolSize && err != nil && code(err) == "" && ctx.Err() == nil; i++ {
+		err = run()
+	}
+	return err
 }

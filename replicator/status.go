@@ -126,8 +126,8 @@ func (st *stream) finish(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if _, ok := msg.(*pgproto3.CopyDone); ok {
-			return
+		if _, ok := msg.(*pgproto3.ReadyForQuery); ok {
+			return // the server has let go of the slot
 		}
 	}
 }

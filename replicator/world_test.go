@@ -101,23 +101,37 @@ func (w *world) deploy(rules string) {
 // settle waits until the store has everything that was committed before the call and nothing is left to be snapshotted.
 func (w *world) settle() {
 	w.t.Helper()
+	w.until(w.complete)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	w.catchUp(ctx)
+	if !w.complete() {
+		w.settle()
+	}
+}
+
+// tracked waits until the store tracks n tables.
+func (w *world) tracked(n int) {
+	w.t.Helper()
+	w.until(func() bool { return len(w.store.Tables("default")) == n })
+}
+
+// until waits until ok, which it asks again at each change of the store and every now and then.
+func (w *world) until(ok func() bool) {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		changed := w.store.Changed()
-		if w.complete() {
-			break
+		if ok() {
+			return
 		}
 		select {
 		case <-changed:
-		case <-time.After(100 * time.Millisecond): // planned or activated: not told
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			w.t.Fatalf("not complete: %+v, %+v", w.source.Progress(), w.source.Health())
+			w.t.Fatalf("not reached: %+v, %+v", w.source.Progress(), w.source.Health())
 		}
-	}
-	w.catchUp(ctx)
-	if !w.complete() {
-		w.settle()
 	}
 }
 
