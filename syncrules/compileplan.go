@@ -1,7 +1,5 @@
 package syncrules
 
-import "github.com/weirsync/weir/syncrules/value"
-
 // compile turns the plan's expressions into programs.
 func (d *Definition) compile() error {
 	c := &compiled{row: newLayout(), request: newLayout()}
@@ -89,24 +87,4 @@ func (p *planCompiler) request(l *layout, q *requestQuery) *compiledRequest {
 		c.each = append(c.each, each)
 	}
 	return c
-}
-
-// elements are the elements of a json_each input, as its mode has them.
-func (m eachMode) elements(v value.Value) ([]value.Element, error) {
-	read := value.Elements
-	if m.arrays {
-		read = value.ArrayElements
-	}
-	items, err := read(v)
-	if err != nil && m.lenient {
-		return nil, nil
-	}
-	if m.nullText {
-		for i := range items {
-			if items[i].Null {
-				items[i].Value = value.String("null")
-			}
-		}
-	}
-	return items, err
 }

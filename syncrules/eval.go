@@ -20,9 +20,7 @@ type rowFrame struct {
 func (t *Table) newFrame() *rowFrame {
 	f := &rowFrame{table: t, decoded: make([]uint64, len(t.slots)), seen: map[string]struct{}{}}
 	f.frame = newFrame(t.definition.compiled.row, f.decode)
-	for i, v := range t.facts {
-		f.values[i] = v
-	}
+	copy(f.values, t.facts)
 	return f
 }
 

@@ -47,45 +47,6 @@ const (
 	factSuffix = "table_suffix"
 )
 
-// source is something that rows come from: a table, or json_each over an expression.
-type source struct {
-	id    int
-	table TablePattern
-	alias string
-
-	each *expression // input of json_each; nil: a table
-	mode eachMode
-}
-
-// eachMode says what json_each does with something that is not a JSON array, and with null in it.
-type eachMode struct {
-	arrays   bool // only arrays; else objects give their values and scalars themselves
-	lenient  bool // what cannot be read has no elements; else it is an error
-	nullText bool // a null element is the text null; else NULL
-}
-
-func (m eachMode) String() string {
-	s := "each"
-	if m.arrays {
-		s += "_array"
-	}
-	if m.lenient {
-		s += "_lenient"
-	}
-	if m.nullText {
-		s += "_1"
-	}
-	return s
-}
-
-// root is the table whose rows a source multiplies, or nil if it depends on the request only.
-func (s *source) root() *source {
-	if s.each == nil {
-		return s
-	}
-	return s.each.origin().table
-}
-
 // origin is what an expression's value depends on: nothing, the request, rows of one table, or (mixed) several of these.
 type origin struct {
 	request bool

@@ -65,13 +65,16 @@ streams:
 
 // FuzzEval: evaluating any program on any row of any type never panics.
 func FuzzEval(f *testing.F) {
-	for _, seed := range []string{"1", "a", `{"a":[1,{"b":null}]}`, "[1,[2,3]]", "2024-05-06 07:08:09+02", `\x0102`, "{1,NULL}", "[1,2)", "(1,)",
-		"0101000000000000000000F83F00000000000004C0", "0/16B3748", "infinity", "NaN", "-9223372036854775808", "{[1,2)}", "1e400"} {
+	for _, seed := range []string{
+		"1", "a", `{"a":[1,{"b":null}]}`, "[1,[2,3]]", "2024-05-06 07:08:09+02", `\x0102`, "{1,NULL}", "[1,2)", "(1,)",
+		"0101000000000000000000F83F00000000000004C0", "0/16B3748", "infinity", "NaN", "-9223372036854775808", "{[1,2)}", "1e400",
+	} {
 		f.Add([]byte(seed), []byte("$.a"), []byte("0"))
 	}
 	p := mustCompile(f, fuzzRules)
 	types := []*Type{
-		{Kind: TypeRange, Elem: &Type{Name: "int4", Kind: TypeBase}}, {Kind: TypeEnum, Name: "mood"},
+		{Kind: TypeRange, Elem: &Type{Name: "int4", Kind: TypeBase}},
+		{Kind: TypeEnum, Name: "mood"},
 		{Kind: TypeComposite, Fields: []Field{{Name: "x", Type: &Type{Name: "int4", Kind: TypeBase}}, {Name: "y", Type: &Type{Name: "text", Kind: TypeBase}}}},
 		{Kind: TypeMultirange, Elem: &Type{Kind: TypeRange, Elem: &Type{Name: "date", Kind: TypeBase}}},
 		{Kind: TypeArray, Elem: &Type{Kind: TypeDomain, Elem: &Type{Name: "json", Kind: TypeBase}}, Delim: ','},

@@ -25,8 +25,11 @@ func TestReasonsAndPriorities(t *testing.T) {
 	got := s.resolve(&Request{
 		Claims: json.RawMessage(`{"sub":"u1"}`),
 		Subscriptions: []Subscription{
-			{Stream: "one", Parameters: json.RawMessage(`{"a":"x"}`)}, {Stream: "everyone", OverridePriority: &zero},
-			{Stream: "one", Parameters: json.RawMessage(`{"a":"x"}`)}, {Stream: "nosuch"}, {Stream: "one", Parameters: json.RawMessage(`{`)},
+			{Stream: "one", Parameters: json.RawMessage(`{"a":"x"}`)},
+			{Stream: "everyone", OverridePriority: &zero},
+			{Stream: "one", Parameters: json.RawMessage(`{"a":"x"}`)},
+			{Stream: "nosuch"},
+			{Stream: "one", Parameters: json.RawMessage(`{`)},
 		},
 	})
 	d := s.program.Definitions()

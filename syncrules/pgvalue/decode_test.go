@@ -113,7 +113,9 @@ func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"int4", "float8", "bool", "json", "date", "time", "timestamp", "timestamptz", "pg_lsn", "text"} {
 		b := base(name)
 		for _, typ := range []*Type{
-			b, arrayOf(b, ','), {Kind: TypeRange, Elem: b}, {Kind: TypeMultirange, Elem: &Type{Kind: TypeRange, Elem: b}},
+			b, arrayOf(b, ','),
+			{Kind: TypeRange, Elem: b},
+			{Kind: TypeMultirange, Elem: &Type{Kind: TypeRange, Elem: b}},
 			{Kind: TypeComposite, Fields: []Field{{Name: "x", Type: b}, {Name: "y", Type: arrayOf(b, ';')}}},
 		} {
 			decoders = append(decoders, NewDecoder(typ, Options{ISO: true, Custom: true, Precision: 3}))

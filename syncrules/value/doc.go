@@ -7,7 +7,9 @@
 //	logic.go      AND OR NOT and their three-valued twins, IS, BETWEEN, IN
 //	arith.go      + - * / and ||
 //	cast.go       CAST
-//	json.go       JSON text -> tree -> text
+//	json.go       JSON text -> tree
+//	jsontree.go   the tree, and tree -> text
+//	elements.go   arrays and objects as lists: IN, json_each, json_keys
 //	path.go       -> ->> json_extract and other JSON functions
 //	text.go       upper lower length substring instr hex base64 ..
 //	datetime.go   unixepoch datetime

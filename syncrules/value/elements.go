@@ -1,9 +1,6 @@
 package value
 
-import (
-	"errors"
-	"strconv"
-)
+import "errors"
 
 // Element is what json_each gives for each item: an array's index or an object's key, and the value.
 type Element struct {
@@ -112,5 +109,3 @@ func jsonArrayLength(extract func(json, path Value) (JSON, bool, error)) func([]
 		return Int(int64(len(j.items))), nil
 	}
 }
-
-func indexKey(n int64) []byte { return strconv.AppendInt(nil, n, 10) }

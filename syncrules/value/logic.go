@@ -1,7 +1,5 @@
 package value
 
-import "errors"
-
 // AND, OR and NOT know no NULL: it counts as false first, and the result is always 0 or 1.
 
 func and(args []Value) (Value, error) { return Bool(Truth(args[0]) && Truth(args[1])), nil }
@@ -71,8 +69,6 @@ func notBetween(args []Value) (Value, error) {
 	}
 	return Bool(!Truth(v)), nil
 }
-
-var errNoList = errors.New("the right side of IN is not a JSON array")
 
 // in is x IN list, where list is the text of a JSON array; inAny takes any JSON that Elements takes.
 func in(args []Value) (Value, error) {

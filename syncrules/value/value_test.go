@@ -188,7 +188,9 @@ func TestErrorsDoNotQuoteValues(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	for _, c := range []struct{ value, want string }{
-		{show(Float(2)), "2.0"}, {string(Float(2).AppendKey(nil)), "2"}, {string(Float(1e21).AppendKey(nil)), "1e+21"},
+		{show(Float(2)), "2.0"},
+		{string(Float(2).AppendKey(nil)), "2"},
+		{string(Float(1e21).AppendKey(nil)), "1e+21"},
 		{string(String("ü\U0001F600\n\"\\\x01").AppendKey(nil)), "\"ü\U0001F600\\n\\\"\\\\\\u0001\""},
 		{string(TextOf([]byte{0xff, 'a'}).AppendJSON(nil)), "\"\uFFFDa\""},
 	} {
