@@ -60,9 +60,11 @@ func (a account) own(path string) error {
 	}
 }
 
-// attr returns process attributes that start a program as the account.
+// attr returns process attributes that start a program as the account. It has a
+// process group of its own: a Ctrl-C at the terminal is for the caller, who may
+// want the server until it stops it.
 func (a account) attr() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{}
+	attr := &syscall.SysProcAttr{Setpgid: true}
 	if a.name != "" {
 		attr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
