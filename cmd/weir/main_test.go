@@ -8,11 +8,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-
-	"github.com/weirsync/weir/replicator/pgtest"
 )
-
-func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // TestCommandLine shows what a user sees. The input is a command line, with
 // files of the test after it, each behind a line "-- name --".

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/weirsync/weir/clients/syncclient"
+	"github.com/weirsync/weir/replicator/pgtest"
+)
+
+// asWeir in the environment makes the test binary be weir: so that a test can kill a real process.
+const asWeir = "WEIR_TEST_AS_WEIR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asWeir) != "" {
+		main()
+	}
+	pgtest.Main(m)
+}
+
+// process is weir in a process of its own.
+type process struct {
+	t        *testing.T
+	dir      string
+	endpoint string
+	cmd      *exec.Cmd
+	log      *syncBuffer
+}
+
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newProcess(t *testing.T, db *pgtest.Database, rules string) *process {
+	t.Helper()
+	// A port that was free a moment ago: the same one for every start, so that clients find the way back.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	config := fmt.Sprintf(`
+sources:
+  - uri: %s
+    slot: weir_%s
+store: {path: %%s}
+rules: {path: %%s}
+listen: %s
+auth:
+  audience: [weir]
+  jwks: {keys: [{kty: oct, alg: HS256, kid: dev, k: c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0}]}
+log: {level: debug}
+`, db.URI(), db.Name, address)
+	dir := t.TempDir()
+	config = fmt.Sprintf(config, filepath.Join(dir, "weir.db"), filepath.Join(dir, "rules.yaml"))
+	for name, text := range map[string]string{"weir.yaml": config, "rules.yaml": rules} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &process{t: t, dir: dir, endpoint: "http://" + address, log: &syncBuffer{}}
+	t.Cleanup(func() {
+		if p.cmd != nil {
+			p.kill()
+		}
+		if t.Failed() {
+			t.Logf("weir's log:\n%s", p.log)
+		}
+	})
+	return p
+}
+
+func (p *process) config() string { return filepath.Join(p.dir, "weir.yaml") }
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0], "serve", "--config", p.config())
+	p.cmd.Env = append(os.Environ(), asWeir+"=1")
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+// stop asks weir to stop and checks that it did so gracefully and left a sound store.
+func (p *process) stop() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("weir ended with %v", err)
+	}
+	p.cmd = nil
+	if code, out, faults := runCommand(p.t, "", "check", filepath.Join(p.dir, "weir.db")); code != 0 {
+		p.t.Errorf("weir check: exit %d\n%s%s", code, out, faults)
+	}
+}
+
+// token signs a token for a user.
+func (p *process) token(user string) string {
+	p.t.Helper()
+	code, out, faults := runCommand(p.t, "", "token", "--config", p.config(), "--sub", user)
+	if code != 0 {
+		p.t.Fatalf("weir token: %s", faults)
+	}
+	return strings.TrimSpace(out)
+}
+
+// awaitSlot returns a while after weir holds its slot.
+func (p *process) awaitSlot(db *pgtest.Database, while time.Duration) {
+	p.t.Helper()
+	for db.Value(`SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1`, "weir_"+db.Name) != "1" {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(while) // any moment will do: the kill must not wait for a good one
+}
+
+// watcher is a client that checks what must hold at every checkpoint.
+type watcher struct {
+	user      string
+	transport syncclient.Transport
+	client    *syncclient.Client
+}
+
+type watchers struct {
+	list   []*watcher
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+
+	mu      sync.Mutex
+	applied chan struct{} // closed and replaced when any client applied a checkpoint
+	faults  []string
+}
+
+// startWatchers connects a client of two users over each transport.
+func startWatchers(t *testing.T, p *process) *watchers {
+	ctx, cancel := context.WithCancel(t.Context())
+	ws := &watchers{cancel: cancel, applied: make(chan struct{})}
+	for _, user := range []string{"u0", "u1"} {
+		for _, transport := range []syncclient.Transport{syncclient.HTTP, syncclient.HTTPLines, syncclient.WebSocket} {
+			w := &watcher{user: user, transport: transport}
+			w.client = syncclient.New(syncclient.Options{
+				Endpoint: p.endpoint, Token: syncclient.StaticToken(p.token(user)), Transport: transport, RetryDelay: 20 * time.Millisecond,
+				OnApply: func(a syncclient.Applied) { ws.check(w, a) },
+				OnError: func(err error) {
+					var sum *syncclient.ChecksumError
+					if errors.As(err, &sum) {
+						ws.fault("%s over transport %d: %v", w.user, w.transport, err)
+					}
+				},
+			})
+			ws.list = append(ws.list, w)
+			ws.group.Go(func() { _ = w.client.Run(ctx) })
+		}
+	}
+	return ws
+}
+
+// check is called at every applied checkpoint: the sum over all accounts is constant (I1).
+func (ws *watchers) check(w *watcher, a syncclient.Applied) {
+	sum, n := 0, 0
+	for _, r := range w.client.Rows("accounts") {
+		var row struct{ Balance int }
+		if err := json.Unmarshal(r.Data, &row); err != nil {
+			ws.fault("account %s: %v", r.ID, err)
+		}
+		sum += row.Balance
+		n++
+	}
+	if sum != 1000 {
+		ws.fault("%s over transport %d sees %d in %d accounts at checkpoint %d (priority %d)", w.user, w.transport, sum, n, a.Checkpoint, a.Priority)
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	close(ws.applied)
+	ws.applied = make(chan struct{})
+}
+
+func (ws *watchers) fault(format string, args ...any) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.faults = append(ws.faults, fmt.Sprintf(format, args...))
+}
+
+const watchTimeout = time.Minute
+
+// until waits until cond holds for every client.
+func (ws *watchers) until(t *testing.T, cond func(*syncclient.Client) bool) {
+	t.Helper()
+	timeout := time.After(watchTimeout)
+	for {
+		ws.mu.Lock()
+		applied := ws.applied
+		ws.mu.Unlock()
+		all := true
+		for _, w := range ws.list {
+			all = all && cond(w.client)
+		}
+		if all {
+			return
+		}
+		select {
+		case <-applied:
+		case <-timeout:
+			for _, w := range ws.list {
+				t.Logf("%s over transport %d: %+v", w.user, w.transport, w.client.Stats())
+			}
+			t.Fatalf("not all clients came there; faults: %q", ws.faults)
+		}
+	}
+}
+
+// more waits until every client has applied some more checkpoints.
+func (ws *watchers) more(t *testing.T) {
+	t.Helper()
+	from := map[*syncclient.Client]int64{}
+	for _, w := range ws.list {
+		from[w.client] = w.client.Stats().Checkpoints
+	}
+	ws.until(t, func(c *syncclient.Client) bool { return c.Stats().Checkpoints > from[c]+3 })
+}
+
+func (ws *watchers) stop(t *testing.T) {
+	t.Helper()
+	ws.cancel()
+	ws.group.Wait()
+	for _, f := range ws.faults {
+		t.Error(f)
+	}
+}
