@@ -9,7 +9,7 @@ import (
 	"github.com/weirsync/weir/clients/auth"
 )
 
-// Config of a Server. Zero limits mean the defaults named.
+// Config of a Server. Store, Auth, Sources and Health are needed. Zero limits mean the defaults named.
 type Config struct {
 	Store   *buckets.Store
 	Auth    *auth.Verifier

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,10 +87,8 @@ func TestPoint28_HTTPTokenExpiry(t *testing.T) {
 	if diff := cmp.Diff("0 at 70", lines[len(lines)-1]); diff != "" {
 		t.Errorf("last line (-want +got):\n%s", diff)
 	}
-	for _, line := range lines {
-		if line == "20 at 50" {
-			return
-		}
+	if slices.Contains(lines, "20 at 50") {
+		return
 	}
 	t.Errorf("no line 20 s before the end: %q", lines)
 }

@@ -248,3 +248,46 @@ func (m *model) rows(user string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// A deploy in the middle of a download: the round is given up without a complete line, whether it is young or not.
+func TestPoint58_DeployDuringADownload(t *testing.T) {
+	for name, rows := range map[string]struct{ n, size int }{"young round": {5, 700 << 10}, "old round": {3500, 10}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, definitions+mine)
+			var changes []clientstest.Change
+			for i := range rows.n {
+				changes = append(changes, w.lists.Insert(fmt.Sprint(i), "u1", strings.Repeat("x", rows.size)))
+			}
+			w.Commit(changes...)
+			c := dialRSocket(t, w.srv)
+			c.send(setupFrame(t, "u1"), requestFrame(1, 2, `{}`))
+			old := c.line().Checkpoint
+			first := c.line().Page
+			w.Deploy(definitions + strings.Replace(mine, "id, name", "id, owner", 1))
+			c.send(moreFrame(1, 100))
+			var held int
+			for line := c.line(); ; line = c.line() {
+				switch {
+				case line.Page != nil && line.Page.Bucket == old.Buckets[0].Name:
+					if line.Page.After != first.Next {
+						t.Errorf("page from %d, want %d", line.Page.After, first.Next)
+					}
+					first = line.Page
+				case line.Checkpoint != nil:
+					if line.Checkpoint.Buckets[0].Name == old.Buckets[0].Name {
+						t.Errorf("checkpoint of the old version: %+v", line.Checkpoint)
+					}
+				case line.Page != nil:
+					held += len(line.Page.Ops)
+				case line.Complete != nil:
+					if held != rows.n {
+						t.Errorf("complete with %d rows of the new version, want %d", held, rows.n)
+					}
+					return
+				default:
+					t.Fatalf("got %s", describe(line))
+				}
+			}
+		})
+	}
+}

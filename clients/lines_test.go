@@ -231,7 +231,7 @@ func TestPoint26_NewerCheckpointInterrupts(t *testing.T) {
 	w.Commit(w.news.Insert("n", "urgent"))
 	c.send(moreFrame(1, 100))
 	var kinds []string
-	var last uint64 = first.Next
+	last := first.Next
 	for {
 		line := c.line()
 		kinds = append(kinds, describe(line))

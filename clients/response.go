@@ -44,11 +44,16 @@ func (s *Server) startResponse(w http.ResponseWriter, r *http.Request, contentTy
 	return out
 }
 
-// compress returns a compressor for the encoding, nil for none. Lines are short-lived and flushed one by one, so windows are small.
+// compress returns a compressor for the encoding, nil for none. There is one for each of thousands of streams, nearly all of them idle:
+// gzip keeps no memory between lines, zstd has a small window. A page is long enough to compress well by itself.
 func compress(encoding string, w io.Writer) compressor {
 	switch encoding {
 	case "gzip":
-		return gzip.NewWriter(w)
+		z, err := gzip.NewWriterLevel(w, gzip.StatelessCompression)
+		if err != nil {
+			panic(err) // the level is constant
+		}
+		return z
 	case "zstd":
 		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 			zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))

@@ -122,7 +122,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.drain(errDraining)
 	s.mu.Unlock()
 	done := make(chan struct{})
-	go func() {
+	go func() { // ends with the last stream, if not now then once its connection has been closed
 		defer close(done)
 		s.running.Wait()
 	}()

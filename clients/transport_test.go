@@ -352,7 +352,7 @@ func TestShutdown(t *testing.T) {
 	if err := w.srv.Shutdown(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.raw(); err != io.EOF {
+	if _, err := s.raw(); !errors.Is(err, io.EOF) {
 		t.Errorf("HTTP: got %v, want a clean end", err)
 	}
 	c.expectComplete(1)

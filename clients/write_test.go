@@ -96,7 +96,7 @@ func TestPoint54_NumbersSurviveRestartAndDeploy(t *testing.T) {
 	nextWrite(t, w.srv, "u1", "c1")
 	w.srv.Close(t)
 	w.Reopen()
-	w.Store.Deploy(definitions + mine + news)
+	w.Deploy(definitions + mine + news)
 	srv := w.Serve(t, nil)
 	if got := nextWrite(t, srv, "u1", "c1"); got != "2" {
 		t.Errorf("got %s, want 2", got)

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/big"
 	"strings"
 	"sync"
@@ -164,9 +165,7 @@ func TestMalformedTokens(t *testing.T) {
 func TestCriticalHeadersAreRefused(t *testing.T) {
 	for _, header := range []map[string]any{{"crit": []string{"x"}, "kid": "dev"}, {"kid": 5}} {
 		token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims(claims()))
-		for k, v := range header {
-			token.Header[k] = v
-		}
+		maps.Copy(token.Header, header)
 		text, err := token.SignedString([]byte("a secret that is long enough"))
 		if err != nil {
 			t.Fatal(err)

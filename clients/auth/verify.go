@@ -142,10 +142,10 @@ func (v *Verifier) candidates(ctx context.Context, kid string) ([]Key, error) {
 			return nil, err
 		}
 		for _, key := range keys {
-			switch {
-			case key.ID == "":
+			switch key.ID {
+			case "":
 				unnamed = append(unnamed, key)
-			case key.ID == kid:
+			case kid:
 				named = append(named, key)
 			}
 		}

@@ -406,7 +406,7 @@ func TestClient(t *testing.T) {
 				t.Fatalf("payload %d is %q", i, got)
 			}
 		}
-		if _, err := in.Next(t.Context()); err != io.EOF {
+		if _, err := in.Next(t.Context()); !errors.Is(err, io.EOF) {
 			t.Errorf("got %v, want io.EOF", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,7 +138,8 @@ func TestPoint60_RestartResumes(t *testing.T) {
 			front.point(store.Serve(t, nil).URL)
 			for {
 				select {
-				case <-c.errs: // while nothing was there
+				case err := <-c.errs:
+					t.Logf("while nothing is there: %v", err)
 					continue
 				case a := <-c.applied:
 					if len(a.Changes) != 1 || a.Changes[0].ID != "b" {
@@ -194,7 +196,7 @@ func script(tb testing.TB, bodies chan<- string, connections ...string) string {
 		bodies <- body.String()[strings.Index(body.String(), "\r\n\r\n")+4:]
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		if len(connections) > 0 {
-			fmt.Fprint(w, connections[0])
+			_, _ = io.WriteString(w, connections[0])
 			connections = connections[1:]
 		}
 		w.(http.Flusher).Flush()
@@ -272,7 +274,8 @@ func TestProtocolViolationsAreErrors(t *testing.T) {
 			url := script(t, make(chan string, 100), lines)
 			c := start(t, syncclient.Options{Endpoint: url, Transport: syncclient.HTTPLines, Token: syncclient.StaticToken("x")})
 			select {
-			case <-c.errs:
+			case err := <-c.errs:
+				t.Log(err)
 			case a := <-c.applied:
 				t.Errorf("applied %+v", a)
 			case <-time.After(10 * time.Second):

@@ -62,7 +62,7 @@ func (c *Client) do(req *http.Request, token string) (*http.Response, error) {
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	failure := &StatusError{Status: resp.StatusCode}
 	var envelope struct {
 		Error struct{ Code, Description string }
@@ -149,7 +149,7 @@ func (c *Client) WriteCheckpoint(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	var answer struct {
 		Data struct {
 			ID string `json:"write_checkpoint"`

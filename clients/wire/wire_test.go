@@ -268,9 +268,14 @@ func TestRefusedLines(t *testing.T) {
 func TestBSONRequestsBecomeJSON(t *testing.T) {
 	doc, err := bson.Marshal(bson.D{
 		{Key: "buckets", Value: bson.A{bson.D{{Key: "name", Value: "a\"b"}, {Key: "after", Value: "0"}}}},
-		{Key: "whole", Value: 3.0}, {Key: "half", Value: -0.5}, {Key: "huge", Value: 1e300},
-		{Key: "long", Value: int64(1) << 60}, {Key: "int", Value: int32(-1)},
-		{Key: "yes", Value: true}, {Key: "none", Value: nil}, {Key: "left_out", Value: bson.Undefined{}},
+		{Key: "whole", Value: 3.0},
+		{Key: "half", Value: -0.5},
+		{Key: "huge", Value: 1e300},
+		{Key: "long", Value: int64(1) << 60},
+		{Key: "int", Value: int32(-1)},
+		{Key: "yes", Value: true},
+		{Key: "none", Value: nil},
+		{Key: "left_out", Value: bson.Undefined{}},
 	})
 	if err != nil {
 		t.Fatal(err)
