@@ -12,7 +12,7 @@ import (
 // dialect is what differs between the forms of query.
 type dialect struct {
 	streams bool // edition 3: all of the expression language
-	alpha   bool // edition 2 streams
+	alpha   bool // edition 2 streams: that of bucket definitions, and &&
 	fixed   bool // fixed_json_extract
 	sqlite  bool // three-valued logic
 }
@@ -83,7 +83,7 @@ func (b *builder) expr(e sql.Expr) *expression {
 	return broken()
 }
 
-// literal reads constants. Bucket definitions read integers as doubles, which is wrong past 2^53 but what they always did.
+// literal reads constants. Before edition 3 rules read integers as doubles, which is wrong past 2^53 but what they always did.
 func (b *builder) literal(l *sql.Literal) value.Value {
 	switch l.Kind {
 	case sql.Bool:
@@ -106,14 +106,14 @@ func (b *builder) literal(l *sql.Literal) value.Value {
 	return value.Value{}
 }
 
-// make makes a call. In bucket definitions a call of constants is evaluated here and now, and fails here.
+// make makes a call. Before edition 3 a call of constants is evaluated here and now, and fails here.
 func (b *builder) make(at sql.Node, name string, args ...*expression) *expression {
 	fn := value.Operators[name]
 	if fn == nil {
 		fn = value.Functions[name]
 	}
 	e := &expression{op: opCall, fn: fn, args: args}
-	if b.streams || b.alpha || b.faults > 0 || !e.origin().constant() {
+	if b.streams || b.faults > 0 || !e.origin().constant() {
 		return e
 	}
 	values := make([]value.Value, len(args))
@@ -179,7 +179,7 @@ func (b *builder) binary(e *sql.Binary) *expression {
 			b.fault(e, "operator "+e.Op+" is not supported", "")
 			return broken()
 		}
-		b.warn(e, "operator "+e.Op+" is not supported: every row that needs it is left out", "")
+		b.notice(e, "operator "+e.Op+" is not supported: every row that needs it is left out", "")
 	}
 	name := binaryOperators[e.Op]
 	if name == "" {
@@ -232,7 +232,7 @@ func (b *builder) in(e *sql.In) *expression {
 	}
 	b.checkList(e, e.R)
 	name := "in_array"
-	if b.streams || b.alpha {
+	if b.streams {
 		name = "in_json"
 	}
 	in := b.make(e, name, b.all(e.X, e.R)...)
@@ -318,7 +318,7 @@ func (b *builder) call(e *sql.Call) *expression {
 		name = strings.ToLower(name)
 	}
 	fn := value.Functions[name]
-	if e.Schema != nil || fn == nil || name == "json_valid" && (b.streams || b.alpha) {
+	if e.Schema != nil || fn == nil || name == "json_valid" && b.streams {
 		b.fault(e, fmt.Sprintf("there is no function %q", b.source(e)[:e.Name.End-e.Start]), b.functionHint(name))
 		return broken()
 	}
@@ -327,7 +327,7 @@ func (b *builder) call(e *sql.Call) *expression {
 		return broken()
 	}
 	args := b.all(e.Args...)
-	if b.streams || b.alpha {
+	if b.streams {
 		if len(args) < fn.Min || len(args) > fn.Max {
 			b.fault(e, fmt.Sprintf("%s takes %s, not %d", name, countOf(fn), len(args)), "")
 			return broken()

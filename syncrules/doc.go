@@ -36,8 +36,8 @@
 //
 // Bind settles everything that depends on a relation; Eval then runs rows. SELECT * copies columns from Postgres' text to
 // JSON without making values; comparisons of a column with a parameter or a constant need no program; all other expressions
-// are programs of package expr which call functions of package value. Within a row, equal expressions of a definition are
-// evaluated once. Results live in the Result's arena.
+// are programs of package expr which call functions of package value. Within a row, a column is decoded once, and equal
+// conditions, keys and output columns of a definition's queries are evaluated once. Results live in the Result's arena.
 //
 // # Access
 //
