@@ -74,8 +74,9 @@ demo-check: ## Run the demo for DEMOTIME (20s); fails if a change did not arrive
 	$(GO) run ./cmd/weir demo --for $(DEMOTIME)
 
 .PHONY: bench
-bench: ## Measure whole paths beside what Postgres does alone
-	$(GO) run ./cmd/bench
+bench: ## Measure whole paths beside what limits them; BENCH="-quick -run stream" to choose
+	$(GO) build -buildvcs=auto -o bin/bench ./cmd/bench
+	bin/bench $(BENCH)
 
 .PHONY: bench-micro
 bench-micro: ## Measure hot functions, ten times each, into bin/bench.txt

@@ -1,0 +1,41 @@
+package main
+
+// sizes are how much each scenario has to do. They follow from the number of rows, so that a small run goes through the same code
+// as a big one; with the default of a million they are those of the table of targets.
+type sizes struct {
+	rows   int // of bench_items
+	owners int // of bench_items
+
+	backlog int // rows changed, in transactions of backlogBatch
+	singles int // rows changed, in transactions of one
+
+	large int // rows of the large bucket
+	own   int // rows of the small bucket, and of each client's own
+
+	fresh  int // clients that download at once
+	fanout int // clients that one commit concerns
+	idle   int // clients that nothing happens to
+
+	commits   int // whose latency is taken, for each bucket
+	rounds    int // commits to the fan-out
+	downloads int // of which the median counts
+}
+
+const backlogBatch = 100
+
+func sizesOf(rows int, quick bool) sizes {
+	s := sizes{
+		rows: rows, owners: min(1000, rows/100),
+		backlog: rows / 10, singles: rows / 50,
+		large: rows / 5, own: min(200, rows/50),
+		fresh: min(100, rows/1000), fanout: min(500, rows/500), idle: min(5000, rows/200),
+		commits: min(300, rows/20), rounds: 20, downloads: 3,
+	}
+	if quick {
+		s.commits, s.rounds, s.downloads = min(100, s.commits), 5, 1
+	}
+	return s
+}
+
+// users is how many clients have a bucket of their own.
+func (s sizes) users() int { return max(s.fresh, s.fanout, s.owners) }
