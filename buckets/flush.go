@@ -23,7 +23,6 @@ type flusher struct {
 	rows    []rowPut
 	arena   []byte
 	params  []storage.Param
-	lookups []string
 	errors  int
 }
 

@@ -103,9 +103,11 @@ func tuple(values ...any) Tuple {
 func ins(rel *Relation, values ...any) Change {
 	return Change{Op: Insert, Relation: rel, New: tuple(values...)}
 }
+
 func upd(rel *Relation, values ...any) Change {
 	return Change{Op: Update, Relation: rel, New: tuple(values...)}
 }
+
 func del(rel *Relation, key string) Change {
 	return Change{Op: Delete, Relation: rel, Old: rel.oldKey(key)}
 }

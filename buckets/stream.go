@@ -93,7 +93,7 @@ func (b *batch) complete(bd *binding, c *Change, old *row, moved bool, end Posit
 			}
 		}
 		switch {
-		case from >= 0 && was == nil && !(moved && old.unverified()):
+		case from >= 0 && was == nil && (!moved || !old.unverified()):
 			tuple[i] = old.tuple[from]
 			if old.unverified() {
 				flags |= storage.Unverified

@@ -12,15 +12,15 @@ import (
 type RowFlags uint8
 
 const (
-	// Touched: the stream changed the row in this generation; no chunk overwrites it.
+	// Touched says that the stream changed the row in this generation; no chunk overwrites it.
 	Touched RowFlags = 1 << iota
-	// Tombstone: the stream deleted the row; no chunk resurrects it. A mark lists it for removal.
+	// Tombstone says that the stream deleted the row; no chunk resurrects it. A mark lists it for removal.
 	Tombstone
-	// Unverified: a kept value came from a chunk or a re-read and may not travel to another key.
+	// Unverified says that a kept value came from a chunk or a re-read and may not travel to another key.
 	Unverified
-	// Partial: values are unknown; a mark holds the tuple. Placements are those of the state before.
+	// Partial says that values are unknown; a mark holds the tuple. Placements are those of the state before.
 	Partial
-	// HasImage: section images has values of the row.
+	// HasImage says that section images has values of the row.
 	HasImage
 )
 
