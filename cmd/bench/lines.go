@@ -43,8 +43,8 @@ type lineReader interface {
 // readSize is about what a socket gives at once.
 const readSize = 256 << 10
 
-// lineMax bounds a line: a page has about 1 MiB of data.
-const lineMax = 64 << 20
+// lineMax bounds a line: a page has about 1 MiB of data, or one row.
+const lineMax = 16 << 20
 
 var errLine = errors.New("line of a sync stream is malformed")
 
