@@ -14,8 +14,8 @@ func (s SourceRow) relation() (*syncrules.Relation, syncrules.Row, error) {
 	rel := &syncrules.Relation{Schema: s.Schema, Name: s.Table}
 	var row syncrules.Row
 	d := json.NewDecoder(bytes.NewReader(s.Row))
-	if _, err := d.Token(); err != nil {
-		return nil, nil, fmt.Errorf("read row: %w", err)
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, nil, fmt.Errorf("read row of %s: it has to be an object", s.Table)
 	}
 	for d.More() {
 		name, err := d.Token()
@@ -71,8 +71,8 @@ func wrapped(raw json.RawMessage) (*syncrules.Type, []byte, error) {
 	switch {
 	case v.Blob != nil:
 		return typeNamed("bytea"), []byte(`\x` + *v.Blob), nil
-	case v.Pg == nil:
-		return nil, nil, fmt.Errorf("expected $blob or $pg")
+	case v.Pg == nil || len(v.Pg.Text) == 0:
+		return nil, nil, fmt.Errorf("expected $blob, or $pg with type and text")
 	case strings.HasSuffix(v.Pg.Type, "[]") && v.Pg.Text[0] == '[':
 		text, err := array(v.Pg.Text, typeNamed(v.Pg.Type).Delim)
 		return typeNamed(v.Pg.Type), []byte(text), err
