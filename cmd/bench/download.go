@@ -88,26 +88,17 @@ func (b *bench) download(ctx context.Context, w *way, token string) (result, err
 	if rows < b.sizes.large {
 		return result{}, fmt.Errorf("got %d rows, want %d", rows, b.sizes.large)
 	}
-	var figures, limits []time.Duration
-	err = b.profiled(fileName(w.name), func() error {
-		for range b.sizes.downloads {
-			took, err := b.drainOnce(ctx, w, token)
-			if err != nil {
-				return err
-			}
-			figures = append(figures, took)
-		}
-		return nil
+	var figures []time.Duration
+	err = b.profiled(fileName(w.name), func() (err error) {
+		figures, err = b.repeat(func() (time.Duration, error) { return b.drainOnce(ctx, w, token) })
+		return err
 	})
 	if err != nil {
 		return result{}, err
 	}
-	for range b.sizes.downloads {
-		took, err := w.limit(ctx, lines)
-		if err != nil {
-			return result{}, fmt.Errorf("measure limit: %w", err)
-		}
-		limits = append(limits, took)
+	limits, err := b.repeat(func() (time.Duration, error) { return w.limit(ctx, lines) })
+	if err != nil {
+		return result{}, fmt.Errorf("measure limit: %w", err)
 	}
 	return result{
 		What: fmt.Sprintf("%s rows, %s", thousands(fmt.Sprint(b.sizes.large)), w.name), Unit: rowsPerSecond, LimitOf: w.limitOf,

@@ -64,7 +64,7 @@ func TestHelpListsScenarios(t *testing.T) {
 func TestSizes(t *testing.T) {
 	want := sizes{
 		rows: 1_000_000, owners: 1000, backlog: 100_000, singles: 20_000, large: 200_000, own: 200,
-		fresh: 100, fanout: 500, idle: 5000, commits: 300, rounds: 20, downloads: 3,
+		fresh: 100, fanout: 500, idle: 5000, commits: 500, rounds: 40, repeats: 5,
 	}
 	if got := sizesOf(rowsDefault, false); got != want {
 		t.Errorf("sizes %+v, want %+v", got, want)

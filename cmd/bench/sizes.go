@@ -16,9 +16,9 @@ type sizes struct {
 	fanout int // clients that one commit concerns
 	idle   int // clients that nothing happens to
 
-	commits   int // whose latency is taken, for each bucket
-	rounds    int // commits to the fan-out
-	downloads int // of which the median counts
+	commits int // whose latency is taken, for each bucket
+	rounds  int // commits to the fan-out
+	repeats int // of what is quick to do, at least; the median counts
 }
 
 const backlogBatch = 100
@@ -26,13 +26,13 @@ const backlogBatch = 100
 func sizesOf(rows int, quick bool) sizes {
 	s := sizes{
 		rows: rows, owners: min(1000, rows/100),
-		backlog: rows / 10, singles: rows / 50,
-		large: rows / 5, own: min(200, rows/50),
+		backlog: min(100_000, rows/2), singles: min(20_000, rows/10),
+		large: min(200_000, rows/2), own: min(200, rows/50),
 		fresh: min(100, rows/1000), fanout: min(500, rows/500), idle: min(5000, rows/200),
-		commits: min(300, rows/20), rounds: 20, downloads: 3,
+		commits: min(500, rows/20), rounds: 40, repeats: 5,
 	}
 	if quick {
-		s.commits, s.rounds, s.downloads = min(100, s.commits), 5, 1
+		s.commits, s.rounds, s.repeats = min(200, s.commits), 20, 3
 	}
 	return s
 }
