@@ -31,6 +31,7 @@ var sessionSettings = map[string]string{
 	"default_transaction_isolation":       "read committed",
 	"default_transaction_read_only":       "off",
 	"statement_timeout":                   "0",
+	"lock_timeout":                        "0",
 	"idle_in_transaction_session_timeout": "0",
 }
 

@@ -135,9 +135,9 @@ func checkHistory(st buckets.SourceState, id identity, sl slot, pub publication)
 	case pub.oid != st.PublicationOID:
 		return lost("don't drop publications that are in use", "publication %s was dropped and made again", st.Publication)
 	case !sl.exists:
-		return lost("don't drop slots that are in use; after a failover: use failover slots (Postgres 17)", "slot %s is gone", st.Slot)
+		return slotGone(st.Slot)
 	case sl.lost != "":
-		return lost("raise max_slot_wal_keep_size", "slot %s was invalidated: %s", st.Slot, sl.lost)
+		return slotLost(st.Slot, sl.lost)
 	case sl.confirmed > st.Position:
 		return lost("was the store restored from an older copy, or does something else read the slot?",
 			"slot %s stands at %s, behind which the store ends at %s", st.Slot, pglogrepl.LSN(sl.confirmed), pglogrepl.LSN(st.Position))
@@ -150,6 +150,17 @@ func checkHistory(st buckets.SourceState, id identity, sl slot, pub publication)
 			pglogrepl.LSN(st.Position), pglogrepl.LSN(id.flushed))
 	}
 	return nil
+}
+
+func slotGone(name string) error {
+	return &LostError{
+		Why:  fmt.Sprintf("slot %s is gone", name),
+		Hint: "don't drop slots that are in use; after a failover: use failover slots (Postgres 17)",
+	}
+}
+
+func slotLost(name, why string) error {
+	return &LostError{Why: fmt.Sprintf("slot %s was invalidated: %s", name, why), Hint: "raise max_slot_wal_keep_size"}
 }
 
 // checkBranch tells whether the server left the store's timeline behind the store's position: then nothing that the store has is

@@ -33,6 +33,9 @@ func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn) (buckets.P
 	for {
 		made, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, sql))
 		if err == nil {
+			if _, err := conn.Exec(ctx, "RESET lock_timeout").ReadAll(); err != nil { // decoding takes locks too
+				return 0, fmt.Errorf("unbound the stream: %w", err)
+			}
 			point, err := pglogrepl.ParseLSN(made.ConsistentPoint)
 			s.log.Info("slot created", "slot", s.cfg.Slot, "position", made.ConsistentPoint)
 			return buckets.Position(point), err
@@ -79,7 +82,7 @@ func (s *Source) slotFault(err error) error {
 // endOrphans ends sessions of earlier weir processes that still wait in slot creation: when its client dies there, Postgres does not
 // notice and keeps the slot's name taken.
 func (s *Source) endOrphans(ctx context.Context, own uint32) error {
-	_, err := s.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	_, err := s.pool.Exec(ctx, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 		WHERE application_name = $1 AND datname = current_database() AND usename = current_user AND pid <> $2
 		AND query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'`, s.cfg.applicationName("stream"), int32(own))
 	if err != nil {

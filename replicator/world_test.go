@@ -135,8 +135,8 @@ func (w *world) until(ok func() bool) {
 	}
 }
 
-// catchUp waits until everything committed before the call is durable.
-func (w *world) catchUp(ctx context.Context) {
+// catchUp waits until everything committed before the call is durable, and returns the position up to which.
+func (w *world) catchUp(ctx context.Context) buckets.Position {
 	w.t.Helper()
 	head, err := w.source.Head(ctx)
 	for errors.Is(err, errNotConnected) && pause(ctx, time.Millisecond) == nil {
@@ -151,6 +151,7 @@ func (w *world) catchUp(ctx context.Context) {
 	if err != nil {
 		w.t.Fatalf("catch up: %v; %+v", err, w.source.Health())
 	}
+	return head
 }
 
 func (w *world) complete() bool {

@@ -1,0 +1,223 @@
+package replicator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weirsync/weir/buckets"
+)
+
+// task is a table that a round takes on.
+type task struct {
+	unit   *unit
+	table  buckets.Table
+	begin  bool // a new generation
+	marker bool // behind a marker: because of DDL, or because the table just came into the publication
+}
+
+// pending lists the tables that are not complete, or not any more what their snapshot was made of, and that no round has.
+func (d *driver) pending() []*task {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var work []*task
+	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
+		u := d.plan.unit(t.Relation.OID)
+		if u == nil || d.busy[t.ID] {
+			continue
+		}
+		changed := t.Phase != buckets.Registered && !sameRelation(t.Relation, u.rel) || d.s.reg.hasChanged(u.oid)
+		marker := changed || d.marked[u.oid]
+		begin := marker || t.Phase == buckets.Registered
+		if begin || t.Phase != buckets.Done {
+			d.busy[t.ID] = true
+			work = append(work, &task{unit: u, table: t, begin: begin, marker: marker})
+		}
+	}
+	for _, t := range work {
+		delete(d.marked, t.unit.oid) // all tables of a relation begin together: they are only busy for the same reasons
+	}
+	return work
+}
+
+// idle tells whether no round is under way.
+func (d *driver) idle() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.busy) == 0
+}
+
+// leave gives a table back.
+func (d *driver) leave(id buckets.TableID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.busy, id)
+	select {
+	case d.ended <- struct{}{}:
+	default:
+	}
+}
+
+// round takes tables through their snapshot (architecture 5.3 to 5.6): begin together, one Barrier for all, chunks, fence.
+// In sequential mode tables are read one after the other, and the stream begins when all have been.
+func (d *driver) round(ctx context.Context, work []*task) error {
+	if err := d.begin(ctx, work); err != nil {
+		_ = pause(ctx, backoffMin)
+		for _, t := range work {
+			d.giveBack(ctx, t, err)
+		}
+		return d.outcome(ctx, err)
+	}
+	chunked := make(chan *task, len(work))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(d.s.cfg.Snapshot.Workers)
+	var finish errgroup.Group
+	finish.Go(func() error {
+		var all errgroup.Group
+		for t := range chunked {
+			all.Go(func() error { return d.complete(ctx, t) })
+		}
+		return all.Wait()
+	})
+	for _, t := range work {
+		g.Go(func() error { return d.chunk(gctx, t, chunked) })
+	}
+	err := g.Wait()
+	close(chunked)
+	if err == nil {
+		d.l.gate.open()
+	}
+	return errors.Join(err, finish.Wait())
+}
+
+// begin begins the generations that are due and then lets the Barrier pass.
+func (d *driver) begin(ctx context.Context, work []*task) error {
+	if err := d.marker(ctx, work); err != nil {
+		return err
+	}
+	for _, t := range work {
+		if !t.begin {
+			continue
+		}
+		gen, err := d.s.store.BeginGeneration(ctx, t.table.ID, t.unit.rel)
+		if errors.Is(err, buckets.ErrStaleGeneration) {
+			continue // not wanted any more
+		}
+		if err != nil {
+			return storeErr(ctx, err)
+		}
+		t.table.Generation, t.table.Phase, t.table.Progress = gen, buckets.Chunking, nil
+		d.s.step("begin", t.table.ID)
+	}
+	return d.barrier(ctx, work)
+}
+
+// marker waits until the stream is past the changes that make the tasks begin anew.
+func (d *driver) marker(ctx context.Context, work []*task) error {
+	var oids []uint32
+	for _, t := range work {
+		if t.marker {
+			oids = append(oids, t.unit.oid)
+		}
+	}
+	if len(oids) == 0 {
+		return nil
+	}
+	d.l.gate.open()
+	nonce := newNonce()
+	err := d.s.store.AwaitMarker(ctx, d.s.cfg.Name, nonce, func(ctx context.Context) error {
+		return emitMarker(ctx, d.s.pool, nonce)
+	})
+	if err != nil {
+		return fmt.Errorf("await marker: %w", err)
+	}
+	d.s.reg.settle(oids)
+	return nil
+}
+
+// barrier waits until what was committed before the generations began is visible to chunks. A generation that an earlier session
+// began has to wait again: nothing tells whether that session did.
+func (d *driver) barrier(ctx context.Context, work []*task) error {
+	var waiting []*task
+	d.mu.Lock()
+	for _, t := range work {
+		if t.table.Phase == buckets.Chunking && d.cleared[t.table.ID] != t.table.Generation {
+			waiting = append(waiting, t)
+		}
+	}
+	d.mu.Unlock()
+	if len(waiting) == 0 {
+		return nil
+	}
+	show := func(holders string) {
+		d.s.await(holders)
+		for _, t := range waiting {
+			d.s.tasks.waiting(t.table.ID, holders)
+		}
+	}
+	if err := barrier(ctx, d.s.pool, show); err != nil {
+		return err
+	}
+	show("")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range waiting {
+		d.cleared[t.table.ID] = t.table.Generation
+	}
+	return nil
+}
+
+// chunk runs a task's chunk phase and passes the task on.
+func (d *driver) chunk(ctx context.Context, t *task, chunked chan<- *task) error {
+	if t.table.Phase == buckets.Chunking {
+		d.s.step("chunks", t.table.ID)
+		err := d.s.snapshotTable(ctx, t.unit, t.table)
+		if err != nil && !errors.Is(err, buckets.ErrStaleGeneration) {
+			_ = pause(ctx, backoffMin)
+			d.giveBack(ctx, t, err)
+			return d.outcome(ctx, err)
+		}
+	}
+	chunked <- t
+	return nil
+}
+
+// complete takes a task over its fence, as soon as there is a stream.
+func (d *driver) complete(ctx context.Context, t *task) error {
+	if d.l.gate.wait(ctx) != nil {
+		d.leave(t.table.ID)
+		return nil
+	}
+	err := d.s.finishTable(ctx, t.unit, t.table)
+	if err != nil {
+		_ = pause(ctx, backoffMin)
+	}
+	d.giveBack(ctx, t, err)
+	return d.outcome(ctx, err)
+}
+
+// giveBack leaves a task to the next look. A table that is another one now makes the planner look at the catalog.
+func (d *driver) giveBack(ctx context.Context, t *task, err error) {
+	defer d.leave(t.table.ID)
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, buckets.ErrStaleGeneration):
+		d.s.tasks.waiting(t.table.ID, "")
+	case errors.Is(err, errReplan):
+		d.s.log.Info("table changed: its snapshot begins anew", "table", ident(t.unit.schema, t.unit.name))
+		d.s.reg.sawChange(t.unit.oid)
+	default:
+		d.s.log.Warn("snapshot interrupted", "table", ident(t.unit.schema, t.unit.name), "error", err)
+		d.s.tasks.waiting(t.table.ID, err.Error())
+	}
+}
+
+// outcome lets only those errors end the session that no table can be tried again after.
+func (d *driver) outcome(ctx context.Context, err error) error {
+	var fatal *storeError
+	if ctx.Err() == nil && errors.As(err, &fatal) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+)
+
+// checkSlot finds a slot that is gone or was invalidated, also while the stream has not begun.
+func (d *driver) checkSlot(ctx context.Context) error {
+	sl, err := readSlot(ctx, d.s.pool, d.s.cfg.Slot)
+	switch {
+	case err != nil:
+		return err
+	case !sl.exists:
+		return slotGone(d.s.cfg.Slot)
+	case sl.lost != "":
+		return slotLost(d.s.cfg.Slot, sl.lost)
+	}
+	return nil
+}
+
+// checkPublication finds a publication that someone else dropped or changed: changes are missing from the stream then (I13).
+func (d *driver) checkPublication(ctx context.Context) error {
+	pub, err := readPublication(ctx, d.s.pool, d.s.cfg.Publication)
+	if err != nil {
+		return err
+	}
+	state, _ := d.s.store.Source(d.s.cfg.Name)
+	if pub.oid != state.PublicationOID {
+		return &LostError{Why: fmt.Sprintf("publication %s was dropped", d.s.cfg.Publication), Hint: "don't drop publications that are in use"}
+	}
+	faults := pub.faults(d.s.cfg.Publication)
+	if len(faults) == 0 {
+		return nil
+	}
+	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
+		if _, err := d.s.store.BeginGeneration(ctx, t.ID, t.Relation); err != nil {
+			return storeErr(ctx, err)
+		}
+	}
+	return faults
+}
+
+// member is how the publication holds a table.
+type member struct {
+	oid    uint32 // pg_publication_rel.oid
+	filter string
+}
+
+// checkMembers finds tables that were taken out of the publication and put in again, or whose row filter changed: no event tells
+// of the rows that this brings or takes away. (A changed column list changes the relation.)
+func (d *driver) checkMembers(p *plan) {
+	for _, u := range p.units {
+		is := member{u.member, u.filter}
+		if was, known := d.members[u.oid]; known && was != is {
+			d.marked[u.oid] = true
+		}
+		d.members[u.oid] = is
+	}
+}
