@@ -58,7 +58,11 @@ func (s *streamCompiler) condition(scope *streamScope, e sql.Expr, negated bool)
 			return s.in(scope, e)
 		}
 	}
-	scope.mixed(e)
+	if special {
+		scope.fault(e, "a subquery cannot be negated", "only x IN (SELECT ..) and array && (SELECT ..) are supported")
+	} else {
+		scope.mixed(e)
+	}
 	return []branch{{}}
 }
 

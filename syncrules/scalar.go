@@ -11,13 +11,13 @@ import (
 // Decoding only folds white space, strips indentation and resolves escapes: walking both texts at once finds the rest.
 // The result has one more entry, for the end.
 func alignScalar(source []byte, start int, decoded string, style token.Type) []int {
-	at := start
+	at := scalarStart(source, start, decoded, style)
 	switch style {
 	case token.DoubleQuoteType, token.SingleQuoteType:
 		at++
 	case token.LiteralType:
-		if line := bytes.IndexByte(source[start:], '\n'); line >= 0 {
-			at = start + line + 1
+		if line := bytes.IndexByte(source[at:], '\n'); line >= 0 {
+			at += line + 1
 		}
 	}
 	offsets := make([]int, len(decoded)+1)
@@ -48,6 +48,24 @@ func alignScalar(source []byte, start int, decoded string, style token.Type) []i
 		offsets[len(decoded)] = min(offsets[len(decoded)-1]+1, len(source))
 	}
 	return offsets
+}
+
+// scalarStart corrects where the YAML library says that a scalar starts: white space at the end of its first line moves it.
+func scalarStart(source []byte, start int, decoded string, style token.Type) int {
+	first, _, _ := strings.Cut(decoded, " ")
+	switch style {
+	case token.DoubleQuoteType:
+		first = `"`
+	case token.SingleQuoteType:
+		first = "'"
+	case token.LiteralType:
+		return start
+	}
+	line := bytes.LastIndexByte(source[:start], '\n') + 1
+	if at := bytes.LastIndex(source[line:min(start+len(first), len(source))], []byte(first)); at >= 0 && first != "" {
+		return line + at
+	}
+	return start
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

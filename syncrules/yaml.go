@@ -58,12 +58,12 @@ func parseYAML(r *reporter) *yamlNode {
 		r.add(Fatal, "", at, at+1, message, "")
 		return nil
 	}
-	file, err := parseFile(r.text)
+	c := newYAMLConverter(r)
+	file, err := parseFile(c.source[c.lines[1]:])
 	if err != nil {
-		r.addSyntax(err)
+		c.addSyntax(err)
 		return nil
 	}
-	c := &yamlConverter{reporter: r, lines: lineStarts(r.text)}
 	var body ast.Node
 	for _, doc := range file.Docs {
 		if doc.Body == nil {
@@ -92,15 +92,14 @@ func parseFile(text []byte) (file *ast.File, err error) {
 	return parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
 }
 
-func (r *reporter) addSyntax(err error) {
+func (c *yamlConverter) addSyntax(err error) {
 	var syntax *yaml.SyntaxError
 	if errors.As(err, &syntax) && syntax.Token != nil {
-		c := &yamlConverter{reporter: r, lines: lineStarts(r.text)}
 		at := c.offset(syntax.Token)
-		r.add(Fatal, "", at, at+1, "bad YAML: "+syntax.Message, "")
+		c.add(Fatal, "", at, at+1, "bad YAML: "+syntax.Message, "")
 		return
 	}
-	r.add(Fatal, "", 0, 0, "bad YAML: "+err.Error(), "")
+	c.add(Fatal, "", 0, 0, "bad YAML: "+err.Error(), "")
 }
 
 // checkBounds finds the place where the text is too long or nests too deeply, by any reading of its brackets and dashes.
@@ -153,7 +152,17 @@ func lineStarts(text []byte) []int {
 
 type yamlConverter struct {
 	*reporter
-	lines []int
+	source []byte // the text as the library reads it: of the same length
+	lines  []int  // where each line starts
+}
+
+// newYAMLConverter prepares a text for the library, which miscounts lines that end in \r\n and does not know byte order marks.
+func newYAMLConverter(r *reporter) *yamlConverter {
+	c := &yamlConverter{reporter: r, source: bytes.ReplaceAll(r.text, []byte("\r\n"), []byte(" \n")), lines: lineStarts(r.text)}
+	if bytes.HasPrefix(r.text, []byte("\uFEFF")) {
+		c.lines[1] = len("\uFEFF")
+	}
+	return c
 }
 
 // offset is where a token starts in the text. The library's own offsets drift, its lines and columns do not.
@@ -163,7 +172,7 @@ func (c *yamlConverter) offset(t *token.Token) int {
 	}
 	at := c.lines[t.Position.Line]
 	for range t.Position.Column - 1 {
-		_, size := utf8.DecodeRune(c.text[at:])
+		_, size := utf8.DecodeRune(c.source[at:])
 		at += size
 	}
 	return at
@@ -233,6 +242,6 @@ func (c *yamlConverter) mapping(out *yamlNode, values []*ast.MappingValueNode) {
 
 func (c *yamlConverter) string(out *yamlNode, text string, start int, style token.Type) {
 	out.kind, out.text = yamlString, text
-	out.offsets = alignScalar(c.text, start, text, style)
+	out.offsets = alignScalar(c.source, start, text, style)
 	out.end = out.offsets[len(text)]
 }
