@@ -14,6 +14,7 @@ import (
 // files of the test after it, each behind a line "-- name --".
 func TestCommandLine(t *testing.T) {
 	t.Setenv(configFileVar, "")
+	t.Setenv(tokenVar, "")
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			line, files, _ := strings.Cut(d.Input, "\n")

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -80,16 +78,14 @@ func (o *tokenOptions) claimSet(now time.Time) (map[string]any, error) {
 	}
 	claims := make(map[string]any)
 	for _, claim := range o.claims {
-		name, value, ok := strings.Cut(claim, "=")
-		if !ok || name == "" {
-			return nil, usagef("--claim %q is not name=value", claim)
+		name, value, err := assignment("--claim", claim)
+		if err != nil {
+			return nil, err
 		}
 		if slices.Contains([]string{"sub", "aud", "iat", "exp"}, name) {
 			return nil, usagef("--claim %s: use --sub, --audience and --ttl", name)
 		}
-		if claims[name] = value; json.Valid([]byte(value)) {
-			claims[name] = json.RawMessage(value) // as it stands: a float64 would lose digits
-		}
+		claims[name] = value
 	}
 	claims["sub"] = o.subject
 	claims["iat"] = now.Unix()
