@@ -23,7 +23,7 @@ func TestBarrierSeesWhatTheSlotMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // over
+	defer conn.Close(t.Context())
 	created := make(chan error, 1)
 	go func() {
 		_, err := s.createSlot(t.Context(), conn)
@@ -107,7 +107,7 @@ func TestSlotCreationEndsOrphans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context()) //nolint:errcheck // over
+	defer conn.Close(t.Context())
 	created := make(chan error, 1)
 	go func() {
 		_, err := s.createSlot(t.Context(), conn)

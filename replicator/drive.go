@@ -86,9 +86,6 @@ func (d *driver) look(ctx context.Context) error {
 	defs := d.s.store.Definitions()
 	if ids := definitionIDs(defs); !time.Now().Before(d.due) || !slices.Equal(ids, d.defs) {
 		if err := d.replan(ctx, demandOf(d.s.cfg.Name, defs)); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		d.every = min(d.every, d.s.cfg.CatalogPoll)

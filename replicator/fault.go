@@ -29,14 +29,6 @@ func (fs Faults) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// err returns fs as an error, nil if there is none.
-func (fs Faults) err() error {
-	if len(fs) == 0 {
-		return nil
-	}
-	return fs
-}
-
 // faultsOf returns the faults that err consists of; any other error becomes one without a hint.
 func faultsOf(err error) Faults {
 	if err == nil {

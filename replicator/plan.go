@@ -160,7 +160,6 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 	for _, u := range p.units {
 		had[u.oid] = true
 	}
-	var refused Faults
 	broken := map[uint32]Faults{}
 	for _, t := range p.missing {
 		err := addTable(ctx, s.pool, s.cfg.Publication, t.schema, t.name)
@@ -168,7 +167,7 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 			if ctx.Err() != nil {
 				return nil, nil, ctx.Err()
 			}
-			refused, broken[t.oid] = append(refused, fs...), fs
+			broken[t.oid] = fs
 		} else {
 			s.log.Info("table added to publication", "table", ident(t.schema, t.name), "publication", s.cfg.Publication)
 		}

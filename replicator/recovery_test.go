@@ -104,7 +104,7 @@ func TestLastCommitIsAcknowledged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // only read
+	defer store.Close()
 	if got := buckets.Position(confirmed); got < head || got > store.Durable("default") {
 		t.Errorf("the slot stands at %d, want it from %d (the last commit) to %d (the store)", got, head, store.Durable("default"))
 	}
@@ -188,7 +188,7 @@ func TestDiesBeforeTheStoreKnowsTheSlot(t *testing.T) {
 	defer cancel()
 	func() {
 		defer func() {
-			if got := recover(); got != errDied {
+			if got, ok := recover().(error); !ok || !errors.Is(got, errDied) {
 				t.Fatalf("recovered %v", got)
 			}
 		}()

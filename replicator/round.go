@@ -186,11 +186,10 @@ func (d *driver) chunk(ctx context.Context, t *task, chunked chan<- *task) error
 
 // complete takes a task over its fence, as soon as there is a stream.
 func (d *driver) complete(ctx context.Context, t *task) error {
-	if d.l.gate.wait(ctx) != nil {
-		d.leave(t.table.ID)
-		return nil
+	err := d.l.gate.wait(ctx)
+	if err == nil {
+		err = d.s.finishTable(ctx, t.unit, t.table)
 	}
-	err := d.s.finishTable(ctx, t.unit, t.table)
 	if err != nil {
 		_ = pause(ctx, backoffMin)
 	}

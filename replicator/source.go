@@ -83,7 +83,8 @@ func (s *Source) Run(ctx context.Context) error {
 // fatal tells whether another attempt is pointless, and notes it.
 func (s *Source) fatal(err error) bool {
 	var store *storeError
-	if !errors.As(err, &store) && !(errors.Is(err, ErrHistoryLost) && s.cfg.OnLost == Stop) {
+	stop := errors.Is(err, ErrHistoryLost) && s.cfg.OnLost == Stop
+	if !stop && !errors.As(err, &store) {
 		return false
 	}
 	s.fail(err)
@@ -103,8 +104,8 @@ func (s *Source) session(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.drive(ctx, l) })
 	g.Go(func() error {
-		if l.gate.wait(ctx) != nil {
-			return nil
+		if err := l.gate.wait(ctx); err != nil {
+			return err
 		}
 		return s.stream(ctx, l)
 	})

@@ -80,7 +80,7 @@ func (st *stream) run(ctx context.Context, interval time.Duration) error {
 	}
 	if ctx.Err() != nil {
 		st.finish(ctx)
-		return nil
+		return ctx.Err()
 	}
 	return err
 }

@@ -11,7 +11,7 @@ import (
 // FuzzParse: no input panics, allocates beyond its size, or is read differently from pglogrepl.
 func FuzzParse(f *testing.F) {
 	for _, data := range samples() {
-		f.Add([]byte(data))
+		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ours, err := parse(data)
