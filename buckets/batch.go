@@ -40,6 +40,9 @@ func (b *batch) apply(jobs []*job, kept map[string]Position) error {
 	if err := b.tx.CollectGarbage(b.before.Op, 1000); err != nil {
 		return err
 	}
+	if err := b.applyStaged(); err != nil {
+		return err
+	}
 	for _, j := range jobs {
 		if err := b.job(j); err != nil {
 			return err
@@ -81,6 +84,8 @@ func (b *batch) job(j *job) error {
 	switch j.kind {
 	case jobTransaction:
 		return b.transaction(j.tx)
+	case jobPart:
+		return b.part(j.part)
 	case jobControl, jobChunk:
 		j.err = j.control(b)
 		if storage.IsCorruption(j.err) {
@@ -90,11 +95,12 @@ func (b *batch) job(j *job) error {
 	return nil
 }
 
+// position is how far the source is applied, or will be without another change: to the end of a staged transaction.
 func (b *batch) position(source string) Position {
 	if p, ok := b.positions[source]; ok {
 		return p
 	}
-	return b.s.sources[source].applied
+	return max(b.s.sources[source].applied, b.s.sources[source].durable)
 }
 
 func (b *batch) setPosition(source string, pos Position) {
@@ -110,6 +116,9 @@ func (b *batch) change(t *table, fn func()) {
 
 // checkpoint publishes everything up to now, unless the gate is closed (I9), and moves to a new version if that is due.
 func (b *batch) checkpoint() error {
+	if len(b.s.staged) > 0 {
+		return nil // half of a transaction is no committed state (I1)
+	}
 	activated, err := b.activate()
 	if err != nil {
 		return err
@@ -139,6 +148,9 @@ func (b *batch) transaction(tx *Transaction) error {
 	}
 	if tx.End <= b.position(tx.Source) {
 		return nil
+	}
+	if tx.Parts > 0 {
+		return b.commitStaged(tx)
 	}
 	for i := range tx.Changes {
 		if err := b.changeOf(tx, &tx.Changes[i]); err != nil {

@@ -127,8 +127,8 @@ func (c *catalog) loadVersion(id VersionID, rec storage.Version) error {
 		if program == nil {
 			return fmt.Errorf("the stored rules version %d does not compile with this program: %v", id, faults)
 		}
-		if len(program.Definitions()) != len(v.ids) {
-			return fmt.Errorf("the stored rules version %d has %d definitions, this program reads %d", id, len(v.ids), len(program.Definitions()))
+		if n := len(synced(program)); n != len(v.ids) {
+			return fmt.Errorf("the stored rules version %d has %d definitions, this program reads %d", id, len(v.ids), n)
 		}
 		if err := c.attach(v, program); err != nil {
 			return err
@@ -138,10 +138,15 @@ func (c *catalog) loadVersion(id VersionID, rec storage.Version) error {
 	return nil
 }
 
+// synced lists the definitions that make buckets. Events are for custom write checkpoints, which are not served.
+func synced(program *syncrules.Program) []*syncrules.Definition {
+	return slices.DeleteFunc(slices.Clone(program.Definitions()), func(d *syncrules.Definition) bool { return d.Kind == syncrules.Event })
+}
+
 // attach gives v its program and its definitions their rules.
 func (c *catalog) attach(v *version, program *syncrules.Program) error {
 	v.Program, v.planned, v.byRules = program, map[string]bool{}, map[*syncrules.Definition]*definition{}
-	for i, rules := range program.Definitions() {
+	for i, rules := range synced(program) {
 		d := c.definitions[v.ids[i]]
 		if d == nil {
 			return fmt.Errorf("rules version %d names definition %d, which is not in the store", v.ID, v.ids[i])

@@ -68,5 +68,6 @@ type Transaction struct {
 	End     Position  // end of the commit record: the transaction's identity (I6)
 	Time    time.Time // commit time at the source
 	Changes []Change
+	Parts   int // of it that were given to Stage before; Changes are what follows them
 	Bytes   int // memory that the changes hold, about
 }

@@ -13,6 +13,7 @@ type jobKind uint8
 
 const (
 	jobTransaction jobKind = iota
+	jobPart
 	jobKeepalive
 	jobControl
 	jobChunk
@@ -22,6 +23,7 @@ const (
 type job struct {
 	kind    jobKind
 	tx      *Transaction
+	part    *Part
 	source  string   // of a keepalive
 	pos     Position // of a keepalive
 	control func(*batch) error

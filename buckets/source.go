@@ -25,6 +25,8 @@ type source struct {
 	stored  bool     // state was ever saved
 	applied Position // of the newest batch, durable or not
 	durable Position
+
+	relations []*Relation // of the transaction that is being staged, by number; the writer's own
 }
 
 func (s *Store) loadSources(tx *storage.Tx) error {

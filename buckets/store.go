@@ -42,6 +42,7 @@ type Store struct {
 	failure error              // why the store stopped
 
 	waiting map[string]storage.WriteCheckpoint // write checkpoints not reached yet; the writer's own
+	staged  map[string]*staged                 // big transactions that are being applied, by source; the writer's own
 }
 
 // Open opens the store file at path, or creates it. The file stays locked against other processes until Close. A file that is not
@@ -65,7 +66,7 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(),
-		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{},
+		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}
 	if err := db.View(s.load); err != nil {
@@ -93,6 +94,9 @@ func (s *Store) load(tx *storage.Tx) error {
 		return err
 	}
 	if err := s.loadSources(tx); err != nil {
+		return err
+	}
+	if err := s.loadStaged(tx); err != nil {
 		return err
 	}
 	cp, err := tx.Checkpoint()

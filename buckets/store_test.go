@@ -309,3 +309,73 @@ func TestFreshStoreStartsAboveTheOld(t *testing.T) {
 		t.Errorf("op ids start at %d, which is not the time of day << 20", c)
 	}
 }
+
+// stage streams a transaction in parts of one change.
+func (h *harness) stage(changes ...Change) {
+	h.tb.Helper()
+	h.pos += 8
+	last := len(changes) - 1
+	for i, c := range changes[:last] {
+		h.must(h.Stage(h.ctx, &Part{Source: "default", Number: i, Changes: []Change{c}, Bytes: 100}))
+	}
+	h.must(h.Apply(h.ctx, &Transaction{Source: "default", End: h.pos, Changes: changes[last:], Parts: last, Bytes: 100}))
+	h.must(h.WaitDurable(h.ctx, "default", h.pos))
+}
+
+// I1, I14: a transaction that comes in parts is seen whole, whatever came of its parts between updates.
+func TestStagedTransaction(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "a", big("A")), tuple("2", "ann", "b", big("B")))
+	h.stage(
+		move(items, "1", "0", "ann", "a", "<u>"), move(items, "2", "1", "bob", "b", "<u>"),
+		ins(items, "3", "ann", "c", nil), move(items, "0", "2", "ann", "a", "<u>"), del(items, "3"))
+	h.stream()
+	h.wantColumn("ann", "b", map[string]string{"2": big("A")})
+	h.wantColumn("bob", "b", map[string]string{"1": big("B")})
+	h.stage(Change{Op: Truncate, Truncated: []uint32{items.OID}}, ins(items, "9", "ann", "z", nil))
+	h.stream()
+	h.wantN("ann", map[string]string{"9": "z"})
+}
+
+// A crash between the updates of a staged transaction goes on where it was; one whose commit never came leaves nothing.
+func TestStagedTransactionSurvivesCrashes(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "a", nil))
+	h.must(h.Stage(h.ctx, &Part{Source: "default", Changes: []Change{del(items, "1")}, Bytes: 10}))
+	h.reopen() // the connection broke before the commit: it all comes again
+	h.wantN("ann", map[string]string{"1": "a"})
+
+	h.stop()
+	s, err := Open(h.path, Options{})
+	h.must(err)
+	var changes []Change
+	for i := range 20 {
+		changes = append(changes, ins(items, string(rune('A'+i)), "ann", "new", nil))
+	}
+	h.pos += 8
+	var jobs []*job
+	for i, c := range changes {
+		jobs = append(jobs, &job{kind: jobPart, part: &Part{Source: "default", Number: i, Changes: []Change{c}}})
+	}
+	jobs = append(jobs, &job{kind: jobTransaction, tx: &Transaction{Source: "default", End: h.pos, Changes: []Change{del(items, "1")}, Parts: 20}})
+	h.must(s.commit(jobs, map[string]Position{}))
+	for range 7 { // some of its parts are applied, and none is seen
+		h.must(s.commit(nil, map[string]Position{}))
+	}
+	rows, err := clientRows(s, "ann")
+	h.must(err)
+	if len(rows) != 1 || s.Durable("default") != h.pos {
+		t.Errorf("in the middle: %d rows, durable %s; want the 1 of before, %s", len(rows), s.Durable("default"), h.pos)
+	}
+	h.must(s.Close())
+	h.open()
+	h.must(h.Apply(h.ctx, &Transaction{Source: "default", End: h.pos, Changes: changes})) // sent again, since it was not acknowledged
+	h.stream()
+	if got := values(h.client("ann"), "items", "n"); len(got) != 20 || got["A"] != "new" || got["T"] != "new" {
+		t.Errorf("after the restart: %v", got)
+	}
+}

@@ -71,7 +71,10 @@ func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Tabl
 		}
 		return nil
 	})
-	return out, err
+	if err != nil { // of ctx: the job may still run, and write to out
+		return nil, err
+	}
+	return out, nil
 }
 
 func (b *batch) track(source string, rel *Relation) error {
@@ -122,7 +125,10 @@ func (s *Store) BeginGeneration(ctx context.Context, id TableID, rel *Relation) 
 		gen = s.catalog.tables[id].Generation
 		return nil
 	})
-	return gen, err
+	if err != nil { // of ctx: the job may still run, and write to gen
+		return 0, err
+	}
+	return gen, nil
 }
 
 func (b *batch) begin(id TableID, rel *Relation) error {
@@ -170,7 +176,10 @@ func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, e
 		}
 		return nil
 	})
-	return keys, err
+	if err != nil { // of ctx: the job may still run, and write to keys
+		return nil, err
+	}
+	return keys, nil
 }
 
 // keyOf returns the key columns of a partial row.

@@ -58,7 +58,7 @@ func (s *Store) Definitions() []Definition {
 	var out []Definition
 	seen := map[DefinitionID]bool{}
 	for _, v := range s.catalog.live() {
-		for i, rules := range v.Program.Definitions() {
+		for i, rules := range synced(v.Program) {
 			if !seen[v.ids[i]] {
 				seen[v.ids[i]] = true
 				out = append(out, Definition{ID: v.ids[i], Rules: rules})
@@ -81,7 +81,10 @@ func (s *Store) Deploy(ctx context.Context, text, note string) (Version, syncrul
 		out, err = b.deploy(program, text, note)
 		return err
 	})
-	return out, diagnostics, err
+	if err != nil { // of ctx: the job may still run, and write to out
+		return Version{}, diagnostics, err
+	}
+	return out, diagnostics, nil
 }
 
 func (b *batch) deploy(program *syncrules.Program, text, note string) (Version, error) {
@@ -94,7 +97,7 @@ func (b *batch) deploy(program *syncrules.Program, text, note string) (Version, 
 	now := b.s.opts.Now().UTC()
 	v := &version{Version: Version{ID: b.counters.Version, State: Deploying, Text: text, Note: note, Created: now, Changed: now}}
 	b.counters.Version++
-	for _, rules := range program.Definitions() {
+	for _, rules := range synced(program) {
 		id, err := b.definition(rules)
 		if err != nil {
 			return Version{}, err
@@ -122,10 +125,10 @@ func (b *batch) deploy(program *syncrules.Program, text, note string) (Version, 
 
 // sameMeaning reports whether program has exactly v's definitions, in any order.
 func (c *catalog) sameMeaning(v *version, program *syncrules.Program) bool {
-	if len(program.Definitions()) != len(v.ids) {
+	if len(synced(program)) != len(v.ids) {
 		return false
 	}
-	return !slices.ContainsFunc(program.Definitions(), func(rules *syncrules.Definition) bool {
+	return !slices.ContainsFunc(synced(program), func(rules *syncrules.Definition) bool {
 		return !slices.ContainsFunc(v.ids, func(id DefinitionID) bool { return c.definitions[id].is(rules) })
 	})
 }

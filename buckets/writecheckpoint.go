@@ -28,13 +28,18 @@ func (s *Store) NextWriteCheckpoint(ctx context.Context, key string, heads map[s
 		id = w.ID + 1
 		return b.putWriteCheckpoint(key, storage.WriteCheckpoint{ID: id, Heads: heads})
 	})
-	return id, err
+	if err != nil { // of ctx: the job may still run, and write to id
+		return 0, err
+	}
+	return id, nil
 }
 
-// RequestWriteCheckpoint stores max(stored, id) for key and returns it; heads replace the stored ones only if it grew. reached
+// RequestWriteCheckpoint stores max(stored, id) for key and returns it; heads replace the stored ones only if it grew. The bool
 // tells whether it has been passed already.
-func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64, heads map[string]Position) (stored int64, reached bool, err error) {
-	err = s.do(ctx, func(b *batch) error {
+func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64, heads map[string]Position) (int64, bool, error) {
+	var stored int64
+	var reached bool
+	err := s.do(ctx, func(b *batch) error {
 		w, ok, err := b.tx.WriteCheckpoint(key)
 		if err != nil {
 			return err
@@ -46,7 +51,10 @@ func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64
 		reached = !waits
 		return nil
 	})
-	return stored, reached, err
+	if err != nil { // of ctx: the job may still run, and write to both
+		return 0, false, err
+	}
+	return stored, reached, nil
 }
 
 func (b *batch) putWriteCheckpoint(key string, w storage.WriteCheckpoint) error {

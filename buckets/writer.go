@@ -33,11 +33,20 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 func (s *Store) write(ctx context.Context) error {
+	if err := s.dropOrphans(); err != nil {
+		return fmt.Errorf("write to the store: %w", err)
+	}
 	idle := time.NewTimer(keepaliveDelay)
 	defer idle.Stop()
 	kept := map[string]Position{} // positions of keepalives that are not stored yet
 	for ctx.Err() == nil {
 		due := false
+		if len(s.staged) > 0 { // goes first, and alone: a step per update
+			if err := s.commit(nil, kept); err != nil {
+				return err
+			}
+			continue
+		}
 		select {
 		case <-s.queue.ready:
 		case <-idle.C:
@@ -54,8 +63,11 @@ func (s *Store) write(ctx context.Context) error {
 		}
 	}
 	for {
-		jobs := s.keep(s.queue.take(batchBytes), kept)
-		if len(jobs) == 0 && len(kept) == 0 {
+		var jobs []*job
+		if len(s.staged) == 0 {
+			jobs = s.keep(s.queue.take(batchBytes), kept)
+		}
+		if len(jobs)+len(kept)+len(s.staged) == 0 {
 			return nil
 		}
 		if err := s.commit(jobs, kept); err != nil {

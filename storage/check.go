@@ -62,7 +62,7 @@ func Check(path string) (*Report, error) {
 			r.fault("file structure: %v", err)
 		}
 		c := checker{Report: r, tx: tx, buckets: map[BucketID]*checkedBucket{}, tables: map[TableID]Table{}, dead: map[DefinitionID]bool{}}
-		for _, step := range []func() error{c.meta, c.records, c.ops, c.names, c.rows, c.params, c.places} {
+		for _, step := range []func() error{c.meta, c.records, c.ops, c.names, c.rows, c.params, c.places, c.staging} {
 			if err := step(); err != nil {
 				if !IsCorruption(err) {
 					return err
@@ -362,4 +362,28 @@ func (c *checker) places() error {
 		}
 	}
 	return nil
+}
+
+// staging reads every part of big transactions; those of one whose commit was received must all be there.
+func (c *checker) staging() error {
+	if err := c.tx.Staged(func(source string, s Staged) error {
+		for part := s.Applied; part < s.Parts; part++ {
+			if _, err := c.tx.Part(source, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return c.tx.section(secStaging).ForEach(func(k, v []byte) error {
+		changes, err := decodePart(k, v)
+		if err != nil {
+			return err
+		}
+		if err := DecodeStaged(changes, func(*StagedChange) error { return nil }); err != nil {
+			return corrupt(secStaging, k, "%v", err)
+		}
+		return nil
+	})
 }

@@ -163,3 +163,26 @@ func FuzzDecodeBucket(f *testing.F) {
 	f.Add(b.encode())
 	f.Fuzz(func(_ *testing.T, v []byte) { _, _ = decodeBucket(nil, v) })
 }
+
+func TestStagedChangeRoundTrip(t *testing.T) {
+	want := []StagedChange{
+		{Op: 'U', Relation: 3, OldFull: true, Old: []StagedValue{{Kind: ValueNull}}, New: []StagedValue{{ValueText, []byte("x")}, {Kind: ValueUnchanged}}},
+		{Op: 'D', Old: []StagedValue{{ValueText, []byte{}}}},
+		{Op: 'T', Truncated: []uint32{7, 8}},
+		{Op: 'M', Prefix: "weir", Content: []byte("nonce")},
+	}
+	var part []byte
+	for i := range want {
+		part = AppendStagedChange(part, &want[i])
+	}
+	var got []StagedChange
+	err := DecodeStaged(part, func(c *StagedChange) error { got = append(got, *c); return nil })
+	if d := cmp.Diff(want, got, cmp.Comparer(bytes.Equal)); err != nil || d != "" {
+		t.Errorf("changes after a round trip: %v (-want +got):\n%s", err, d)
+	}
+}
+
+func FuzzDecodeStaged(f *testing.F) {
+	f.Add(AppendStagedChange(nil, &StagedChange{Op: 'I', New: []StagedValue{{ValueText, []byte("x")}}}))
+	f.Fuzz(func(_ *testing.T, b []byte) { _ = DecodeStaged(b, func(*StagedChange) error { return nil }) })
+}

@@ -31,11 +31,13 @@ const (
 	secParams      = "params"
 	secGarbage     = "garbage"
 	secWrite       = "write"
+	secStaging     = "staging"
+	secStaged      = "staged"
 )
 
 var sections = []string{
 	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
-	secBuckets, secOps, secRows, secImages, secMarks, secParams, secGarbage, secWrite,
+	secBuckets, secOps, secRows, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
 }
 
 // DB is an open store file. Any number of View run beside one Update.

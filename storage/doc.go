@@ -26,6 +26,8 @@
 //	             u64 row | u64 digest | u64 op id
 //	garbage      u64 op id | params key             empty: entries up to that op id can go once it is published
 //	write        write checkpoint key               number and heads
+//	staging      bytes source | u32 part            changes of a big transaction: zstd, u32 CRC32C
+//	staged       source name                        JSON Staged: its commit was received
 //
 // Counters: ids handed out next. Definition ids start at a random tag of the store and op ids at unix ms << 20 (I3, I3b).
 //
