@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseOptions(t *testing.T) {
@@ -64,7 +65,7 @@ func TestHelpListsScenarios(t *testing.T) {
 func TestSizes(t *testing.T) {
 	want := sizes{
 		rows: 1_000_000, owners: 1000, backlog: 100_000, singles: 20_000, large: 200_000, own: 200,
-		fresh: 100, fanout: 500, idle: 5000, commits: 500, rounds: 40, repeats: 5,
+		fresh: 100, fanout: 500, idle: 5000, commits: 500, rounds: 40, repeats: 5, together: time.Second,
 	}
 	if got := sizesOf(rowsDefault, false); got != want {
 		t.Errorf("sizes %+v, want %+v", got, want)

@@ -1,5 +1,7 @@
 package main
 
+import "time"
+
 // sizes are how much each scenario has to do. They follow from the number of rows, so that a small run goes through the same code
 // as a big one; with the default of a million they are those of the table of targets.
 type sizes struct {
@@ -16,9 +18,10 @@ type sizes struct {
 	fanout int // clients that one commit concerns
 	idle   int // clients that nothing happens to
 
-	commits int // whose latency is taken, for each bucket
-	rounds  int // commits to the fan-out
-	repeats int // of what is quick to do, at least; the median counts
+	commits  int           // whose latency is taken, for each bucket
+	rounds   int           // commits to the fan-out
+	repeats  int           // of what is quick to do, at least; the median counts
+	together time.Duration // for which it is repeated, at least: long enough for a profile to say something
 }
 
 const backlogBatch = 100
@@ -29,7 +32,7 @@ func sizesOf(rows int, quick bool) sizes {
 		backlog: min(100_000, rows/2), singles: min(20_000, rows/10),
 		large: min(200_000, rows/2), own: min(200, rows/50),
 		fresh: min(100, rows/1000), fanout: min(500, rows/500), idle: min(5000, rows/200),
-		commits: min(500, rows/20), rounds: 40, repeats: 5,
+		commits: min(500, rows/20), rounds: 40, repeats: 5, together: min(time.Second, time.Duration(rows)*10*time.Microsecond),
 	}
 	if quick {
 		s.commits, s.rounds, s.repeats = min(200, s.commits), 20, 3
