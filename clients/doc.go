@@ -18,8 +18,8 @@
 // Rules of the session, cited by number in code and tests (client-protocol.md 3.7 and 3.8):
 //
 //	C1  The first line of a connection is a full checkpoint. Later ones are diffs against the last line sent, complete or not.
-//	C2  An op is sent at most once on a connection, ascending in its bucket. positions has the last one sent (or asked for), and the
-//	    checkpoint for buckets that were sent completely.
+//	C2  An op is sent at most once on a connection, ascending in its bucket. positions has the last one that the client said it has, or
+//	    was sent.
 //	C3  What must be fetched is what the newest checkpoint has beyond positions. Nothing else is remembered of an interrupted round.
 //	C4  A round that is overtaken (interrupted, compacted under its feet, or of a version that is no longer served) sends no complete
 //	    line; another round follows, even if it changes nothing else.

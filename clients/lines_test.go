@@ -256,16 +256,19 @@ func TestPoint26_NewerCheckpointInterrupts(t *testing.T) {
 // A round of less than 1000 ops is finished, however many checkpoints come.
 func TestPoint26_YoungRoundsAreFinished(t *testing.T) {
 	w := newWorld(t, definitions+mine+news)
-	w.Commit(w.lists.Insert("a", "u1", "x"))
+	for i := range 3 { // a page each
+		w.Commit(w.lists.Insert(fmt.Sprint(i), "u1", strings.Repeat("x", 700<<10)))
+	}
 	c := dialRSocket(t, w.srv)
 	c.send(setupFrame(t, "u1"), requestFrame(1, 1, `{}`))
 	kinds := []string{describe(c.line())}
 	w.Commit(w.news.Insert("n", "urgent"))
 	c.send(moreFrame(1, 100))
-	for range 5 {
+	for range 7 {
 		kinds = append(kinds, describe(c.line()))
 	}
-	if got, want := strings.Join(kinds, " "), `checkpoint data(mine["u1"]) complete diff data(news[]) complete`; got != want {
+	want := `checkpoint data(mine["u1"]) data(mine["u1"]) data(mine["u1"]) complete diff data(news[]) complete`
+	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

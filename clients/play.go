@@ -91,7 +91,6 @@ func (s *session) fetch(ctx context.Context, r *round, b *buckets.Bucket) (next 
 			return s.look()
 		}
 	}
-	s.positions[b.FullName] = r.checkpoint
 	return nil, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -376,12 +377,23 @@ func TestStalledHTTPClientIsCutOff(t *testing.T) {
 	srv := w.Serve(t, func(cfg *clients.Config) { cfg.WriteTimeout = 200 * time.Millisecond; cfg.MaxStreams = 1 })
 	q := w.request(t, "u1")
 	q.url = srv.URL
-	q.open(t)
-	for {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /sync/stream HTTP/1.1\r\nHost: weir\r\nContent-Length: 0\r\nAuthorization: "+q.token+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 12)); err != nil { // the stream is there; nothing more is read
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		resp, stop := q.do(t)
 		stop()
 		if resp.StatusCode == http.StatusOK {
 			return // the stalled stream gave its place back
 		}
 	}
+	t.Error("the stalled stream keeps its place")
 }

@@ -374,8 +374,13 @@ func TestStalledClientIsClosed(t *testing.T) {
 	s := serve(t, cfg)
 	c := dialRaw(t, s.url)
 	c.send(setup(), request(1, MaxN))
-	if err := <-s.ended; err == nil {
-		t.Error("Serve returned nil")
+	select {
+	case err := <-s.ended:
+		if err == nil {
+			t.Error("Serve returned nil")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the connection outlives the write deadline")
 	}
 }
 
