@@ -61,14 +61,15 @@ type table struct {
 	sweep   bool   // the fence was passed; rows of older generations are being removed
 	cursor  []byte // of the sweep: next row key to look at
 	swept   bool   // this generation's sweep is over, only tombstones can be left
+	dropped bool   // the source has it no more: its rows go
 	fence   *marker
 	defs    []*definition
 	binding sync.Map // *Relation -> *binding
 }
 
-// streamed reports whether stream changes are evaluated for the table: from its first generation on, while a definition lives.
+// streamed reports whether stream changes are evaluated for the table: once a generation has begun, while a definition lives.
 func (t *table) streamed() bool {
-	return t.Generation > 0 && slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
+	return t.Phase != Registered && !t.dropped && slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
 }
 
 // entombs reports whether a deleted row must leave a tombstone, so that no chunk resurrects it: until the fence is passed (I8).
@@ -81,7 +82,7 @@ func (t *table) record() (storage.Table, error) {
 	rel, err := json.Marshal(t.Relation)
 	return storage.Table{
 		Source: t.Source, Relation: rel, Definitions: t.Definitions, Generation: t.Generation,
-		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept,
+		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept, Dropped: t.dropped,
 	}, err
 }
 
@@ -174,7 +175,7 @@ func (c *catalog) loadTable(id TableID, rec storage.Table) error {
 	return c.addTable(&table{Table: Table{
 		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
 		Phase: Phase(rec.Phase), Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
-	}, swept: rec.Swept})
+	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done})
 }
 
 func (c *catalog) addTable(t *table) error {

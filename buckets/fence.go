@@ -131,7 +131,7 @@ func (b *batch) endSweep(t *table, done bool) {
 		}
 	})
 	b.look = true
-	if done {
+	if done && !t.dropped {
 		b.s.log.Info("snapshot complete", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name,
 			"generation", t.Generation, "rows", t.Rows)
 	}

@@ -49,6 +49,9 @@ func (s *Store) View(fn func(*View) error) error {
 // Checkpoint is the op id up to which everything is visible.
 func (v *View) Checkpoint() OpID { return v.cp.Op }
 
+// Position is how far a source is part of the checkpoint.
+func (v *View) Position(source string) Position { return v.cp.Positions[source] }
+
 // Version is the version of the checkpoint. Its Program resolves requests.
 func (v *View) Version() *Version { return &v.public }
 

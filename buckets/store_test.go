@@ -379,3 +379,25 @@ func TestStagedTransactionSurvivesCrashes(t *testing.T) {
 		t.Errorf("after the restart: %v", got)
 	}
 }
+
+// A table that is gone loses its rows at one checkpoint, over a restart too, and can come back.
+func TestUntrack(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil), tuple("2", "ann", "two", nil))
+	id := h.Tables("default")[0].ID
+	h.must(h.Untrack(h.ctx, id))
+	h.reopen()
+	h.stream(ins(items, "3", "ann", "of a table that is gone", nil))
+	h.wantN("ann", map[string]string{})
+	if left := h.Tables("default"); len(left) != 0 {
+		t.Errorf("still tracked: %+v", left)
+	}
+	h.plan(items)
+	if back := h.Tables("default"); len(back) != 1 || back[0].ID != id || back[0].Phase != Registered {
+		t.Fatalf("tracked again: %+v", back)
+	}
+	h.snapshot(items, tuple("2", "ann", "dos", nil))
+	h.wantN("ann", map[string]string{"2": "dos"})
+}

@@ -43,7 +43,7 @@ func (s *Store) Tables(source string) []Table {
 	defer s.mu.RUnlock()
 	var out []Table
 	for _, t := range s.catalog.tables {
-		if t.Source == source && t.wanted() {
+		if t.Source == source && t.wanted() && !t.dropped {
 			out = append(out, t.Table)
 		}
 	}
@@ -65,7 +65,7 @@ func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Tabl
 			return err
 		}
 		for _, t := range s.catalog.byRelation[relationID{source, rel.OID}] {
-			if t.wanted() {
+			if t.wanted() && !t.dropped {
 				out = append(out, t.Table)
 			}
 		}
@@ -77,10 +77,35 @@ func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Tabl
 	return out, nil
 }
 
+// Untrack declares that a table is gone from its source: dropped, detached, or under a name that no rule reads. Its rows go from all
+// buckets, at one checkpoint. The caller has awaited a marker since it saw the table gone. Track brings the table back, in phase
+// Registered.
+func (s *Store) Untrack(ctx context.Context, id TableID) error {
+	return s.do(ctx, func(b *batch) error {
+		t := s.catalog.tables[id]
+		if t == nil || t.dropped {
+			return nil
+		}
+		b.refuse(t)
+		b.change(t, func() {
+			t.Generation++ // every row is of an older one
+			t.Phase, t.Partials, t.Rows, t.Progress = Repairing, 0, 0, nil
+			t.dropped, t.sweep, t.cursor, t.swept = true, true, nil, false
+		})
+		b.look = true
+		s.log.Info("table is gone", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
+		return nil
+	})
+}
+
 func (b *batch) track(source string, rel *Relation) error {
 	c := &b.s.catalog
 	covered := map[DefinitionID]bool{}
 	for _, t := range c.byRelation[relationID{source, rel.OID}] {
+		if t.dropped && t.wanted() {
+			b.change(t, func() { t.dropped, t.sweep, t.Phase, t.Relation = false, false, Registered, rel })
+			b.look = true
+		}
 		for _, id := range t.Definitions {
 			covered[id] = true
 		}

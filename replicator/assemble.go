@@ -20,6 +20,7 @@ type assembler struct {
 	memory slab
 	tx     *buckets.Transaction // nil between transactions
 	final  uint64               // position of its commit record
+	limit  int                  // bytes of an open transaction that are held
 }
 
 // binding is a relation as the stream last described it.
@@ -34,8 +35,8 @@ const changeSize = 160
 
 var errProtocol = errors.New("replication protocol")
 
-func newAssembler(source string, reg *registry) *assembler {
-	a := &assembler{source: source, reg: reg, bound: map[uint32]*binding{}}
+func newAssembler(source string, reg *registry, limit int) *assembler {
+	a := &assembler{source: source, reg: reg, bound: map[uint32]*binding{}, limit: limit}
 	a.decoder = pgoutput.Decoder{Values: a.memory.values, Unchanged: buckets.Unchanged()}
 	return a
 }
@@ -72,6 +73,18 @@ func (a *assembler) add(data []byte) (*buckets.Transaction, error) {
 		_, err = pgoutput.ParseType(data)
 	}
 	return nil, err
+}
+
+// part takes what the open transaction holds, once that is more than the limit: it is to be staged, in order, before anything that
+// follows (architecture 5.9). It returns nil while there is room.
+func (a *assembler) part() *buckets.Part {
+	if a.tx == nil || a.tx.Bytes <= a.limit {
+		return nil
+	}
+	p := &buckets.Part{Source: a.source, Number: a.tx.Parts, Changes: a.tx.Changes, Bytes: a.tx.Bytes}
+	a.tx.Parts++
+	a.tx.Changes, a.tx.Bytes = nil, 0
+	return p
 }
 
 // inTransaction tells whether messages of a kind come between Begin and Commit.

@@ -95,7 +95,7 @@ func feed(t *testing.T, a *assembler, messages ...[]byte) *buckets.Transaction {
 
 func TestAssembler(t *testing.T) {
 	rel := knownRelation(7, "id", "v")
-	a := newAssembler("default", knowing(rel))
+	a := newAssembler("default", knowing(rel), stageMax)
 	tx := feed(t, a,
 		beginWire(100), relationWire(7, "id", "v"), relationWire(8, "x"),
 		insertWire(7, "1", "a"), insertWire(8, "skipped"), insertWire(7, "2", ""),
@@ -128,7 +128,7 @@ func TestAssembler(t *testing.T) {
 // planner hears of it; once.
 func TestAssemblerMeetsAnotherShape(t *testing.T) {
 	reg := knowing(knownRelation(7, "id", "now"))
-	a := newAssembler("default", reg)
+	a := newAssembler("default", reg, stageMax)
 	tx := feed(t, a, beginWire(100), relationWire(7, "id", "before"), insertWire(7, "1", "a"), commitWire(100, 110))
 	got := tx.Changes[0].Relation
 	if got.Columns[0].Attnum != 1 || !got.Columns[0].Key || got.Columns[1].Name != "before" || got.Columns[1].Attnum > 0 {
@@ -169,7 +169,7 @@ func TestAssemblerProtocolErrors(t *testing.T) {
 		{"loose marker", [][]byte{wire('M', byte(1), uint64(9), "weir", uint32(0))}, "outside a transaction"},
 		{"streamed block", [][]byte{wire('S', uint32(1), byte(1))}, "unknown kind"},
 	} {
-		a := newAssembler("default", knowing(knownRelation(7, "id", "v")))
+		a := newAssembler("default", knowing(knownRelation(7, "id", "v")), stageMax)
 		var err error
 		for _, m := range test.messages {
 			if _, err = a.add(m); err != nil {
@@ -184,7 +184,7 @@ func TestAssemblerProtocolErrors(t *testing.T) {
 }
 
 func BenchmarkAssembler(b *testing.B) {
-	a := newAssembler("default", knowing(knownRelation(7, "id", "v")))
+	a := newAssembler("default", knowing(knownRelation(7, "id", "v")), stageMax)
 	for _, m := range [][]byte{beginWire(1), relationWire(7, "id", "v"), commitWire(1, 2)} {
 		if _, err := a.add(m); err != nil {
 			b.Fatal(err)

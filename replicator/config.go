@@ -94,6 +94,11 @@ func (c *SnapshotConfig) fill() {
 	c.ChunkBytes = min(c.ChunkBytes, c.MemoryLimit)
 }
 
+// stageMax is how much of one open transaction is held in memory at most. What is larger is staged in the store.
+const stageMax = 16 << 20
+
+func (c *SnapshotConfig) stageBytes() int { return int(min(stageMax, c.MemoryLimit/4)) }
+
 // Validate reports every fault of the values themselves. It does not connect.
 func (c *Config) Validate() error {
 	var errs []error

@@ -143,16 +143,17 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 			return storeErr(ctx, fmt.Errorf("track table %s: %w", ident(u.schema, u.name), err))
 		}
 		d.s.tasks.estimate(tables, u)
-		if !d.planned && !d.l.fresh {
+		if d.planned || !d.l.fresh {
 			d.markUnbegun(u, tables)
 		}
 	}
 	d.planned = true
-	d.warnOrphans()
+	d.orphans(ctx)
 	return storeErr(ctx, d.s.store.Planned(ctx, d.s.cfg.Name, p.ready()))
 }
 
-// markUnbegun: an earlier process may have died between adding a table to the publication and beginning its generation.
+// markUnbegun has a table's first generation begin behind a marker where the slot is older than the table's place in the publication:
+// it was attached or renamed, or an earlier process died between adding it and beginning.
 func (d *driver) markUnbegun(u *unit, tables []buckets.Table) {
 	for _, t := range tables {
 		if t.Phase == buckets.Registered {
@@ -161,11 +162,41 @@ func (d *driver) markUnbegun(u *unit, tables []buckets.Table) {
 	}
 }
 
-// warnOrphans tells of tracked tables that are not there any more.
-func (d *driver) warnOrphans() {
+// orphans looks at the tracked tables that the plan does not have. One that is unfit stays as it is until it is mended; one that is
+// gone, or detached, or renamed away, loses its rows.
+func (d *driver) orphans(ctx context.Context) {
 	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
-		if d.plan.unit(t.Relation.OID) == nil {
-			d.s.tasks.waiting(t.ID, "the table is gone, detached or unfit")
+		switch {
+		case d.plan.unit(t.Relation.OID) != nil:
+		case d.plan.seen[t.Relation.OID]:
+			d.s.tasks.waiting(t.ID, "the table is unfit")
+		case d.take(t.ID):
+			d.group.Go(func() error { return d.drop(ctx, t) })
 		}
 	}
+}
+
+// take makes a table busy, unless it is.
+func (d *driver) take(id buckets.TableID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy[id] {
+		return false
+	}
+	d.busy[id] = true
+	return true
+}
+
+// drop removes a table's rows, behind what the stream still has of it.
+func (d *driver) drop(ctx context.Context, t buckets.Table) error {
+	defer d.leave(t.ID)
+	d.l.gate.open()
+	nonce := newNonce()
+	err := d.s.store.AwaitMarker(ctx, d.s.cfg.Name, nonce, func(ctx context.Context) error {
+		return emitMarker(ctx, d.s.pool, nonce)
+	})
+	if err != nil {
+		return d.outcome(ctx, fmt.Errorf("await marker: %w", err))
+	}
+	return d.outcome(ctx, storeErr(ctx, d.s.store.Untrack(ctx, t.ID)))
 }

@@ -23,6 +23,7 @@ type plan struct {
 	missing []*table // usable, but not in the publication yet
 	faults  Faults
 	broken  map[syncrules.TablePattern]bool // patterns that a fault concerns
+	seen    map[uint32]bool                 // every relation that the rules read, fit or not
 }
 
 // makePlan reads the catalog. Its parts come from one snapshot, so that they fit together.
@@ -45,9 +46,10 @@ func (s *Source) makePlan(ctx context.Context, d demand) (*plan, error) {
 
 // assess sorts tables into those that can be replicated and faults.
 func assess(d demand, tables []*table, user string) *plan {
-	p := &plan{demand: d, broken: map[syncrules.TablePattern]bool{}}
+	p := &plan{demand: d, broken: map[syncrules.TablePattern]bool{}, seen: map[uint32]bool{}}
 	found := map[syncrules.TablePattern]bool{}
 	for _, t := range tables {
+		p.seen[t.oid] = true
 		for _, pattern := range d.patterns {
 			if covers(pattern, t.rootSchema, t.rootName) {
 				found[pattern] = true

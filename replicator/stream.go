@@ -41,7 +41,7 @@ func (s *Source) stream(ctx context.Context, l *link) error {
 		return err
 	}
 	s.enter(Streaming)
-	st := &stream{s: s, l: l, conn: l.conn, asm: newAssembler(s.cfg.Name, s.reg), reply: make(chan struct{}, 1), last: l.start}
+	st := &stream{s: s, l: l, conn: l.conn, asm: newAssembler(s.cfg.Name, s.reg, s.cfg.Snapshot.stageBytes()), reply: make(chan struct{}, 1), last: l.start}
 	st.received.Store(uint64(l.start))
 	st.heard.Store(time.Now().UnixNano())
 	return st.run(ctx, interval)
@@ -154,8 +154,14 @@ func (st *stream) saw(pos pglogrepl.LSN) {
 
 func (st *stream) change(ctx context.Context, data []byte) error {
 	tx, err := st.asm.add(data)
-	if tx == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	if tx == nil {
+		if part := st.asm.part(); part != nil {
+			return st.waiting(ctx, func() error { return st.s.store.Stage(ctx, part) })
+		}
+		return nil
 	}
 	// The end of a commit is a position that the server spoke of, though the messages that carry rows may not say so.
 	st.saw(pglogrepl.LSN(tx.End))
@@ -163,13 +169,20 @@ func (st *stream) change(ctx context.Context, data []byte) error {
 		hook(tx)
 	}
 	end := tx.End
-	st.blocked.Store(true)
-	err = st.s.store.Apply(ctx, tx)
-	st.blocked.Store(false)
-	if err != nil {
-		return storeErr(ctx, fmt.Errorf("apply transaction: %w", err))
+	if err := st.waiting(ctx, func() error { return st.s.store.Apply(ctx, tx) }); err != nil {
+		return err
 	}
 	st.last = max(st.last, end)
+	return nil
+}
+
+// waiting hands something to the store, which may take its time: silence is not the server's meanwhile.
+func (st *stream) waiting(ctx context.Context, hand func() error) error {
+	st.blocked.Store(true)
+	defer st.blocked.Store(false)
+	if err := hand(); err != nil {
+		return storeErr(ctx, fmt.Errorf("hand changes to the store: %w", err))
+	}
 	return nil
 }
 
@@ -183,7 +196,7 @@ func (st *stream) keepalive(ctx context.Context, k pglogrepl.PrimaryKeepaliveMes
 	if st.asm.open() {
 		return nil
 	}
-	st.blocked.Store(true)
-	defer st.blocked.Store(false)
-	return storeErr(ctx, st.s.store.Keepalive(ctx, st.s.cfg.Name, buckets.Position(k.ServerWALEnd)))
+	return st.waiting(ctx, func() error {
+		return st.s.store.Keepalive(ctx, st.s.cfg.Name, buckets.Position(k.ServerWALEnd))
+	})
 }

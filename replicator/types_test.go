@@ -107,7 +107,7 @@ func follow(t *testing.T, s *Source) func() *buckets.Transaction {
 	if err := startReplication(t.Context(), l, s.cfg.Slot, s.cfg.Publication); err != nil {
 		t.Fatal(err)
 	}
-	asm := newAssembler(s.cfg.Name, s.reg)
+	asm := newAssembler(s.cfg.Name, s.reg, stageMax)
 	return func() *buckets.Transaction {
 		t.Helper()
 		for {

@@ -104,10 +104,17 @@ func (w *world) settle() {
 	w.until(w.complete)
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	w.catchUp(ctx)
-	if !w.complete() {
-		w.settle()
-	}
+	head := w.catchUp(ctx)
+	w.until(func() bool { return w.complete() && w.published() >= head })
+}
+
+// published is how far the source can be seen.
+func (w *world) published() (pos buckets.Position) {
+	_ = w.store.View(func(v *buckets.View) error { // nothing is, while there is no version
+		pos = v.Position("default")
+		return nil
+	})
+	return pos
 }
 
 // tracked waits until the store tracks n tables.
@@ -248,4 +255,14 @@ func (w *world) compare(queries ...string) {
 		}
 		w.t.Fatalf("store (-truth +store):\n%s", diff)
 	}
+}
+
+// gone tells whether a tracked table is no longer one.
+func (w *world) gone(id buckets.TableID) bool {
+	for _, t := range w.store.Tables("default") {
+		if t.ID == id {
+			return false
+		}
+	}
+	return true
 }

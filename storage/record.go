@@ -47,7 +47,8 @@ type Table struct {
 	Partials    int             `json:"partials"`
 	Rows        int64           `json:"rows"`
 	Progress    []byte          `json:"progress,omitempty"`
-	Swept       bool            `json:"swept,omitempty"` // no row of an older generation is left
+	Swept       bool            `json:"swept,omitempty"`   // no row of an older generation is left
+	Dropped     bool            `json:"dropped,omitempty"` // the source has it no more
 }
 
 // Sources visits all sources.
