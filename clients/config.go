@@ -39,6 +39,7 @@ type Probe struct {
 	Started bool      // once true, stays so
 	Ready   bool      // clients can be served
 	Touched time.Time // when replication last showed that it lives; zero if this process doesn't replicate
+	Reasons []string  // what keeps it from being ready or up to date, for people; no secrets
 }
 
 // Defaults of Config.

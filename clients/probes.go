@@ -10,9 +10,10 @@ const livenessLimit = 10 * time.Second
 
 // probeBody is the body of every probe, without a data wrapper.
 type probeBody struct {
-	Ready     bool   `json:"ready"`
-	Started   bool   `json:"started"`
-	TouchedAt string `json:"touched_at"`
+	Ready     bool     `json:"ready"`
+	Started   bool     `json:"started"`
+	TouchedAt string   `json:"touched_at"`
+	Reasons   []string `json:"reasons,omitempty"` // not in the protocol: unknown members are ignored
 }
 
 func (s *Server) serveStartup(w http.ResponseWriter, _ *http.Request) {
@@ -36,5 +37,7 @@ func writeProbe(w http.ResponseWriter, p Probe, ok bool) {
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	writeJSON(w, status, probeBody{Ready: p.Ready, Started: p.Started, TouchedAt: p.Touched.UTC().Format("2006-01-02T15:04:05.000Z")})
+	writeJSON(w, status, probeBody{
+		Ready: p.Ready, Started: p.Started, TouchedAt: p.Touched.UTC().Format("2006-01-02T15:04:05.000Z"), Reasons: p.Reasons,
+	})
 }

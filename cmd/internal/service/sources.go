@@ -59,6 +59,29 @@ func (h health) Probe() clients.Probe {
 	if h.store.Failure() != nil {
 		p.Touched = time.Unix(0, 0)
 	}
-	p.Ready = h.store.View(func(*buckets.View) error { return nil }) == nil
+	if err := h.store.View(func(*buckets.View) error { return nil }); err != nil {
+		p.Reasons = append(p.Reasons, err.Error())
+	} else {
+		p.Ready = true
+	}
+	for _, src := range h.sources {
+		p.Reasons = append(p.Reasons, reasons(src.Health())...)
+	}
 	return p
+}
+
+// reasons says what keeps a source from streaming. Faults have no secrets in them; their hints are for the log.
+func reasons(s replicator.Health) []string {
+	var out []string
+	prefix := "source " + s.Source + ": "
+	if s.State != replicator.Streaming {
+		out = append(out, prefix+string(s.State))
+	}
+	if s.Waiting != "" {
+		out = append(out, prefix+"waits for "+s.Waiting)
+	}
+	for _, f := range s.Faults {
+		out = append(out, prefix+f.Message)
+	}
+	return out
 }
