@@ -62,7 +62,7 @@ func BenchmarkStream(b *testing.B) {
 		changes := make([]Change, 100)
 		for i := range changes {
 			old := rows[n%len(rows)]
-			changes[i] = Change{Op: Update, Relation: benchItems, New: Tuple{old[0], old[1], []byte(fmt.Sprint(n)), old[3]}}
+			changes[i] = Change{Op: Update, Relation: benchItems, New: Tuple{old[0], old[1], fmt.Append(nil, n), old[3]}}
 			n++
 		}
 		h.pos += 8

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -61,35 +62,36 @@ func workload(t *testing.T, d *pgtest.Database, seed uint64) (stop func()) {
 }
 
 func randomTransaction(r *rand.Rand) string {
-	sql := "BEGIN;"
+	var sql strings.Builder
+	sql.WriteString("BEGIN;")
 	for range 1 + r.IntN(4) {
 		id, other := 1+r.IntN(600), 1+r.IntN(600)
 		switch r.IntN(9) {
 		case 0, 1:
-			sql += fmt.Sprintf("UPDATE accounts SET amount = amount - 1 WHERE id = %d; UPDATE accounts SET amount = amount + 1 WHERE id = %d;", id, other)
+			sql.WriteString(fmt.Sprintf("UPDATE accounts SET amount = amount - 1 WHERE id = %d; UPDATE accounts SET amount = amount + 1 WHERE id = %d;", id, other))
 		case 2:
-			sql += fmt.Sprintf("INSERT INTO accounts VALUES (%d, 'new', 100, repeat(md5('%d'), 90)) ON CONFLICT (id) DO UPDATE SET note = accounts.note || 'x';", id, other)
+			sql.WriteString(fmt.Sprintf("INSERT INTO accounts VALUES (%d, 'new', 100, repeat(md5('%d'), 90)) ON CONFLICT (id) DO UPDATE SET note = accounts.note || 'x';", id, other))
 		case 3:
-			sql += fmt.Sprintf("DELETE FROM accounts WHERE id = %d;", id)
+			sql.WriteString(fmt.Sprintf("DELETE FROM accounts WHERE id = %d;", id))
 		case 4: // swap two keys, their notes unchanged; rarely, or a table under snapshot always has rows to repair
 			if r.IntN(4) > 0 {
 				continue
 			}
-			sql += fmt.Sprintf("UPDATE accounts SET id = -1 WHERE id = %d; UPDATE accounts SET id = %d WHERE id = %d; UPDATE accounts SET id = %d WHERE id = -1;", id, id, other, other)
+			sql.WriteString(fmt.Sprintf("UPDATE accounts SET id = -1 WHERE id = %d; UPDATE accounts SET id = %d WHERE id = %d; UPDATE accounts SET id = %d WHERE id = -1;", id, id, other, other))
 		case 5:
-			sql += fmt.Sprintf("SAVEPOINT s; DELETE FROM accounts WHERE id > %d; ROLLBACK TO s;", id)
+			sql.WriteString(fmt.Sprintf("SAVEPOINT s; DELETE FROM accounts WHERE id > %d; ROLLBACK TO s;", id))
 		case 6:
-			sql += fmt.Sprintf("DELETE FROM pairs WHERE b = %d; UPDATE pairs SET b = b + 1000, v = 'moved' WHERE b = %d;", id+1000, id)
+			sql.WriteString(fmt.Sprintf("DELETE FROM pairs WHERE b = %d; UPDATE pairs SET b = b + 1000, v = 'moved' WHERE b = %d;", id+1000, id))
 		case 7:
-			sql += fmt.Sprintf("INSERT INTO pairs VALUES ('n', %d, NULL) ON CONFLICT DO NOTHING;", id)
+			sql.WriteString(fmt.Sprintf("INSERT INTO pairs VALUES ('n', %d, NULL) ON CONFLICT DO NOTHING;", id))
 		case 8:
-			sql += fmt.Sprintf("UPDATE accounts SET owner = '%d' WHERE id %% 50 = %d;", other, id%50)
+			sql.WriteString(fmt.Sprintf("UPDATE accounts SET owner = '%d' WHERE id %% 50 = %d;", other, id%50))
 		}
 	}
 	if r.IntN(8) == 0 {
-		return sql + "ROLLBACK"
+		return sql.String() + "ROLLBACK"
 	}
-	return sql + "COMMIT"
+	return sql.String() + "COMMIT"
 }
 
 func seedOf(t *testing.T) uint64 {

@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -236,14 +237,15 @@ func describeType(t *syncrules.Type) string {
 	case syncrules.TypeMultirange:
 		return "multirange(" + describeType(t.Elem) + ")"
 	case syncrules.TypeComposite:
-		text := "composite("
+		var text strings.Builder
+		text.WriteString("composite(")
 		for i, f := range t.Fields {
 			if i > 0 {
-				text += ", "
+				text.WriteString(", ")
 			}
-			text += f.Name + " " + describeType(f.Type)
+			text.WriteString(f.Name + " " + describeType(f.Type))
 		}
-		return text + ")"
+		return text.String() + ")"
 	default:
 		return t.Name
 	}
