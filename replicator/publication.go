@@ -58,16 +58,27 @@ func (p *publication) faults(name string) (fs Faults) {
 // createPublication makes an empty publication: tables are added one by one.
 func createPublication(ctx context.Context, pool *pgxpool.Pool, name string, sv server) error {
 	if !sv.creator {
-		return &Fault{
-			Message: fmt.Sprintf("publication %s does not exist and user %s may not create it", ident(name), sv.user),
-			Hint:    fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s, or as an owner of the tables: CREATE PUBLICATION %s FOR TABLE ... WITH (%s)", ident(sv.database), ident(sv.user), ident(name), publishOptions),
-		}
+		return noPublication(name, sv)
 	}
 	_, err := pool.Exec(ctx, fmt.Sprintf("CREATE PUBLICATION %s WITH (%s)", ident(name), publishOptions))
 	if err != nil && code(err) != "42710" { // someone was faster
 		return fmt.Errorf("create publication %q: %w", name, err)
 	}
 	return nil
+}
+
+func noPublication(name string, sv server) *Fault {
+	return &Fault{
+		Message: fmt.Sprintf("publication %s does not exist and user %s may not create it", ident(name), sv.user),
+		Hint:    fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s, or as an owner of the tables: CREATE PUBLICATION %s FOR TABLE ... WITH (%s)", ident(sv.database), ident(sv.user), ident(name), publishOptions),
+	}
+}
+
+func notPublished(name, schema, table string) *Fault {
+	return &Fault{
+		Message: fmt.Sprintf("table %s is not in publication %s and its owner has to add it", ident(schema, table), ident(name)),
+		Hint:    fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE ONLY %s", ident(name), ident(schema, table)),
+	}
 }
 
 const addAttempts = 20
@@ -81,10 +92,7 @@ func addTable(ctx context.Context, pool *pgxpool.Pool, name, schema, table strin
 			return nil
 		}
 		if code(err) == "42501" {
-			return &Fault{
-				Message: fmt.Sprintf("table %s is not in publication %s and its owner has to add it", ident(schema, table), ident(name)),
-				Hint:    fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE ONLY %s", ident(name), ident(schema, table)),
-			}
+			return notPublished(name, schema, table)
 		}
 		if !locked(err) || attempt == addAttempts {
 			return fmt.Errorf("add table %s to publication %q: %w", ident(schema, table), name, err)

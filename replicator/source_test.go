@@ -68,24 +68,24 @@ func randomTransaction(r *rand.Rand) string {
 		id, other := 1+r.IntN(600), 1+r.IntN(600)
 		switch r.IntN(9) {
 		case 0, 1:
-			sql.WriteString(fmt.Sprintf("UPDATE accounts SET amount = amount - 1 WHERE id = %d; UPDATE accounts SET amount = amount + 1 WHERE id = %d;", id, other))
+			fmt.Fprintf(&sql, "UPDATE accounts SET amount = amount - 1 WHERE id = %d; UPDATE accounts SET amount = amount + 1 WHERE id = %d;", id, other)
 		case 2:
-			sql.WriteString(fmt.Sprintf("INSERT INTO accounts VALUES (%d, 'new', 100, repeat(md5('%d'), 90)) ON CONFLICT (id) DO UPDATE SET note = accounts.note || 'x';", id, other))
+			fmt.Fprintf(&sql, "INSERT INTO accounts VALUES (%d, 'new', 100, repeat(md5('%d'), 90)) ON CONFLICT (id) DO UPDATE SET note = accounts.note || 'x';", id, other)
 		case 3:
-			sql.WriteString(fmt.Sprintf("DELETE FROM accounts WHERE id = %d;", id))
+			fmt.Fprintf(&sql, "DELETE FROM accounts WHERE id = %d;", id)
 		case 4: // swap two keys, their notes unchanged; rarely, or a table under snapshot always has rows to repair
 			if r.IntN(4) > 0 {
 				continue
 			}
-			sql.WriteString(fmt.Sprintf("UPDATE accounts SET id = -1 WHERE id = %d; UPDATE accounts SET id = %d WHERE id = %d; UPDATE accounts SET id = %d WHERE id = -1;", id, id, other, other))
+			fmt.Fprintf(&sql, "UPDATE accounts SET id = -1 WHERE id = %d; UPDATE accounts SET id = %d WHERE id = %d; UPDATE accounts SET id = %d WHERE id = -1;", id, id, other, other)
 		case 5:
-			sql.WriteString(fmt.Sprintf("SAVEPOINT s; DELETE FROM accounts WHERE id > %d; ROLLBACK TO s;", id))
+			fmt.Fprintf(&sql, "SAVEPOINT s; DELETE FROM accounts WHERE id > %d; ROLLBACK TO s;", id)
 		case 6:
-			sql.WriteString(fmt.Sprintf("DELETE FROM pairs WHERE b = %d; UPDATE pairs SET b = b + 1000, v = 'moved' WHERE b = %d;", id+1000, id))
+			fmt.Fprintf(&sql, "DELETE FROM pairs WHERE b = %d; UPDATE pairs SET b = b + 1000, v = 'moved' WHERE b = %d;", id+1000, id)
 		case 7:
-			sql.WriteString(fmt.Sprintf("INSERT INTO pairs VALUES ('n', %d, NULL) ON CONFLICT DO NOTHING;", id))
+			fmt.Fprintf(&sql, "INSERT INTO pairs VALUES ('n', %d, NULL) ON CONFLICT DO NOTHING;", id)
 		case 8:
-			sql.WriteString(fmt.Sprintf("UPDATE accounts SET owner = '%d' WHERE id %% 50 = %d;", other, id%50))
+			fmt.Fprintf(&sql, "UPDATE accounts SET owner = '%d' WHERE id %% 50 = %d;", other, id%50)
 		}
 	}
 	if r.IntN(8) == 0 {
