@@ -79,14 +79,20 @@ func (b *batch) flush() error {
 func (b *batch) evaluate(changed []*row) {
 	workers := min(runtime.GOMAXPROCS(0), 1+len(changed)/evaluateAlone)
 	share := (len(changed) + workers - 1) / max(workers, 1)
-	scratches := make([]scratch, workers)
+	for len(b.s.scratches) < workers {
+		b.s.scratches = append(b.s.scratches, &scratch{})
+	}
+	scratches := b.s.scratches[:workers]
+	for _, sc := range scratches {
+		sc.reset()
+	}
 	var wg sync.WaitGroup
 	for i := range workers {
 		part := changed[min(i*share, len(changed)):min((i+1)*share, len(changed))]
 		work := func() {
 			for _, r := range part {
 				if !r.gone && !r.partial() {
-					r.ev = r.bd.evaluate(r.tuple, &scratches[i])
+					r.ev = r.bd.evaluate(r.tuple, scratches[i])
 				}
 			}
 		}
@@ -228,7 +234,7 @@ func (ob *openBucket) close() {
 	}
 	ob.state.Add(&ob.block)
 	ob.blocks = append(ob.blocks, blockPut{ob.block.Last, ob.block.Encode()})
-	ob.block = storage.Block{}
+	ob.block.Reset()
 }
 
 // parametrize brings the row's parameter rows up to date.

@@ -43,6 +43,8 @@ type Store struct {
 
 	waiting map[string]storage.WriteCheckpoint // write checkpoints not reached yet; the writer's own
 	staged  map[string]*staged                 // big transactions that are being applied, by source; the writer's own
+
+	scratches []*scratch // one for each goroutine that evaluates; the writer's own
 }
 
 // Open opens the store file at path, or creates it. The file stays locked against other processes until Close. A file that is not

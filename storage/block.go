@@ -88,6 +88,9 @@ func (b *Block) Add(op *Op) {
 	b.Sum += op.Checksum
 }
 
+// Reset empties the block and keeps its memory.
+func (b *Block) Reset() { *b = Block{payload: b.payload[:0]} }
+
 // Full reports whether the block is large enough to be stored.
 func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }
 
