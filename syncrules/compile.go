@@ -2,6 +2,7 @@ package syncrules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weirsync/weir/syncrules/sql"
@@ -27,17 +28,18 @@ func Compile(text []byte, opts CompileOptions) (*Program, Diagnostics) {
 	if r.found.Fatal() {
 		return nil, r.sorted()
 	}
-	return &Program{definitions: definitions, config: doc.config}, r.sorted()
+	return &Program{definitions: definitions, config: doc.config, references: c.references}, r.sorted()
 }
 
 // compiler holds what all definitions of a text share.
 type compiler struct {
 	*reporter
-	doc     *document
-	config  Config
-	options CompileOptions
-	used    map[*yamlNode]bool // common table expressions that are used
-	sources int
+	doc        *document
+	config     Config
+	options    CompileOptions
+	used       map[*yamlNode]bool // common table expressions that are used
+	sources    int
+	references []Reference
 }
 
 func newCompiler(r *reporter, doc *document, opts CompileOptions) *compiler {
@@ -85,6 +87,8 @@ func (c *compiler) pattern(q *queryReporter, t *sql.TableName) TablePattern {
 	if wildcard(t.Name) {
 		p.Wildcard, p.Name = true, strings.TrimSuffix(p.Name, "%")
 	}
+	start, end := q.place(t.Pos())
+	c.references = append(c.references, Reference{q.definition, p, c.position(start), c.position(end)})
 	return p
 }
 
@@ -96,7 +100,7 @@ type tableSchema struct{ columns map[string]bool }
 
 // schemaOf finds the columns of a table, and warns if there is no such table.
 func (c *compiler) schemaOf(q *queryReporter, at *sql.TableName, pattern TablePattern) *tableSchema {
-	if c.options.Schema == nil {
+	if c.options.Schema == nil || pattern.Connection != defaultConnection && !c.options.Schema.covers(pattern.Connection) {
 		return nil
 	}
 	out := &tableSchema{columns: map[string]bool{}}
@@ -116,6 +120,11 @@ func (c *compiler) schemaOf(q *queryReporter, at *sql.TableName, pattern TablePa
 		return nil
 	}
 	return out
+}
+
+// covers says whether any table of a connection is known: if none is, nothing can be said of it.
+func (s *Schema) covers(connection string) bool {
+	return slices.ContainsFunc(s.Tables, func(rel Relation) bool { return rel.Connection == connection })
 }
 
 func (s *tableSchema) known() bool          { return s != nil }

@@ -13,7 +13,18 @@ type Schema struct{ Tables []Relation }
 type Program struct {
 	definitions []*Definition
 	config      Config
+	references  []Reference
 }
+
+// Reference is a place where the text names a table.
+type Reference struct {
+	Definition string
+	Table      TablePattern
+	Start, End Position
+}
+
+// References lists the places where the text names tables, those of unused common table expressions too.
+func (p *Program) References() []Reference { return p.references }
 
 // Config is the config: section with its defaults filled in.
 type Config struct {

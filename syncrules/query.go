@@ -23,13 +23,19 @@ func (q *queryReporter) report(s Severity, at sql.Span, message, hint string) {
 	if s == Fatal {
 		q.faults++
 	}
-	end := len(q.query.offsets) - 1
-	start := q.query.offsets[max(min(at.Start, end), 0)]
-	stop := start
+	start, end := q.place(at)
+	q.add(s, q.definition, start, end, message, hint)
+}
+
+// place is where a part of the query stands in the file.
+func (q *queryReporter) place(at sql.Span) (start, end int) {
+	last := len(q.query.offsets) - 1
+	start = q.query.offsets[max(min(at.Start, last), 0)]
+	end = start
 	if at.End > at.Start {
-		stop = q.query.offsets[min(at.End, end)-1] + 1
+		end = q.query.offsets[min(at.End, last)-1] + 1
 	}
-	q.add(s, q.definition, start, stop, message, hint)
+	return start, end
 }
 
 func (q *queryReporter) fault(at sql.Node, message, hint string) {

@@ -1,0 +1,162 @@
+package replicator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/weirsync/weir/syncrules"
+)
+
+// Survey is what a source's catalog says before weir replicates from it: its tables, and what would be in the way.
+type Survey struct {
+	Schema *syncrules.Schema // all tables that are not Postgres' own; nil if the server is too old to ask
+	Faults Faults            // of the server and the publication
+
+	user        string
+	publication string
+	tables      []*table
+	addable     map[uint32]bool // tables that our role may add to the publication
+}
+
+// ReadSurvey connects once and reads the catalog of the database at uri; it changes nothing. Patterns are those that TableFaults can
+// be asked about; publication is the name that weir is configured with. An unreachable server is a *Fault.
+func ReadSurvey(ctx context.Context, uri, publication string, patterns []syncrules.TablePattern) (*Survey, error) {
+	cfg, err := parseURI(uri)
+	if err != nil {
+		return nil, &Fault{Message: err.Error()}
+	}
+	cfg.RuntimeParams["application_name"] = "weir survey"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, connectFault(ctx, cfg, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was changed
+	sv, err := inspectServer(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	s := &Survey{Faults: sv.faults(), user: sv.user, publication: publication}
+	if sv.version < versionMin {
+		return s, nil
+	}
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		return s.read(ctx, tx, sv, patterns)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read catalog: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Survey) read(ctx context.Context, q querier, sv server, patterns []syncrules.TablePattern) error {
+	pub, err := readPublication(ctx, q, s.publication)
+	if err != nil {
+		return err
+	}
+	s.Faults = append(s.Faults, pub.faults(s.publication)...)
+	if pub.oid == 0 && !sv.creator {
+		s.Faults = append(s.Faults, noPublication(s.publication, sv))
+	}
+	everything, err := allTables(ctx, q)
+	if err != nil {
+		return err
+	}
+	tables, err := loadTables(ctx, q, everything, s.publication, sv.version)
+	if err != nil {
+		return err
+	}
+	if s.Schema, err = schemaOf(ctx, q, tables); err != nil {
+		return err
+	}
+	if s.tables, err = loadTables(ctx, q, demand{patterns: patterns}, s.publication, sv.version); err != nil {
+		return err
+	}
+	s.addable, err = addable(ctx, q, s.tables, pub)
+	return err
+}
+
+// allTables is the demand of rules that name everything.
+func allTables(ctx context.Context, q querier) (demand, error) {
+	rows, err := q.Query(ctx, `SELECT nspname FROM pg_namespace WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' ORDER BY 1`)
+	if err != nil {
+		return demand{}, fmt.Errorf("read schemas: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return demand{}, fmt.Errorf("read schemas: %w", err)
+	}
+	var d demand
+	for _, name := range names {
+		d.patterns = append(d.patterns, syncrules.TablePattern{Schema: name, Wildcard: true})
+	}
+	return d, nil
+}
+
+// schemaOf describes tables as rules see them: partitions are part of their root.
+func schemaOf(ctx context.Context, q querier, tables []*table) (*syncrules.Schema, error) {
+	var oids []uint32
+	for _, t := range tables {
+		for _, c := range t.columns {
+			oids = append(oids, c.typ)
+		}
+	}
+	types, err := loadTypes(ctx, q, oids)
+	if err != nil {
+		return nil, err
+	}
+	schema := &syncrules.Schema{}
+	for _, t := range tables {
+		if t.partition {
+			continue
+		}
+		rel := syncrules.Relation{Schema: t.schema, Name: t.name}
+		for _, c := range t.columns {
+			rel.Columns = append(rel.Columns, syncrules.Column{Name: c.name, Type: types[c.typ]})
+		}
+		schema.Tables = append(schema.Tables, rel)
+	}
+	return schema, nil
+}
+
+// addable finds the tables that our role may add to the publication: it has to own both. One that is missing it will own.
+func addable(ctx context.Context, q querier, tables []*table, pub publication) (map[uint32]bool, error) {
+	var oids []uint32
+	for _, t := range tables {
+		oids = append(oids, t.oid)
+	}
+	rows, err := q.Query(ctx, `SELECT oid FROM pg_class WHERE oid = ANY($1) AND pg_has_role(relowner, 'USAGE')
+		AND ($2 = 0::oid OR EXISTS (SELECT FROM pg_publication WHERE pg_publication.oid = $2 AND pg_has_role(pubowner, 'USAGE')))`, oids, pub.oid)
+	if err != nil {
+		return nil, fmt.Errorf("read owners: %w", err)
+	}
+	owned, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
+	if err != nil {
+		return nil, fmt.Errorf("read owners: %w", err)
+	}
+	out := map[uint32]bool{}
+	for _, oid := range owned {
+		out[oid] = true
+	}
+	return out, nil
+}
+
+// TableFaults reports what keeps the tables of a pattern from being replicated. A pattern that ReadSurvey was not given has no tables.
+func (s *Survey) TableFaults(p syncrules.TablePattern) Faults {
+	d := demand{patterns: []syncrules.TablePattern{p}}
+	var tables []*table
+	for _, t := range s.tables {
+		if d.wants(t) {
+			tables = append(tables, t)
+		}
+	}
+	found := assess(d, tables, s.user)
+	faults := found.faults
+	for _, t := range found.missing {
+		if !s.addable[t.oid] {
+			faults = append(faults, notPublished(s.publication, t.schema, t.name))
+		}
+	}
+	return faults
+}
