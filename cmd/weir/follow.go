@@ -84,7 +84,7 @@ func (f *follower) fail(err error) {
 		f.end(fmt.Errorf("weir refuses the token: %w", err))
 	case code == codeNoRules:
 		if !f.waiting {
-			f.note("weir has no rules, or is still reading the tables for the first time: waiting")
+			f.note("weir has no rules, or has not read the tables yet (its log says why): waiting")
 		}
 		f.waiting = true
 	case final(err) || !f.met:
