@@ -48,8 +48,8 @@ func runUntil(t *testing.T, db *pgtest.Database, until string, o Options) (strin
 	return out.text.String(), err
 }
 
-// lines is a pattern that n changes match.
-func changes(n int) string { return `(?s)(\n  \d\d:\d\d:\d\d .*){` + string(rune('0'+n)) + `}` }
+// changes is a pattern that n changes match.
+func changes(n int) string { return `(?s)` + strings.Repeat(`\n  \d\d:\d\d:\d\d .*`, n) }
 
 // Ctrl-C ends the demo as well as its time does: it still judges.
 func TestInterruptedDemoJudges(t *testing.T) {
@@ -110,6 +110,33 @@ func TestWrongRulesFail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A fetch takes minutes: it is shown. The server's own log is not.
+func TestFetchIsShown(t *testing.T) {
+	var out strings.Builder
+	log := &fetchLog{screen: &screen{out: &out}}
+	for _, line := range []string{"fetching PostgreSQL 18.4 (about 25 MB, once)\n", "LOG:  starting PostgreSQL\n"} {
+		if n, err := log.Write([]byte(line)); n != len(line) || err != nil {
+			t.Errorf("Write returned %d, %v", n, err)
+		}
+	}
+	if got, want := out.String(), "  fetching PostgreSQL 18.4 (about 25 MB, once) ...\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestRemind(t *testing.T) {
+	said := make(chan struct{})
+	stop := remind(time.Microsecond, func() { said <- struct{}{} })
+	<-said
+	<-said
+	go func() {
+		for range said { // one may be on its way
+		}
+	}()
+	stop()
+	close(said)
 }
 
 func TestGuideIsAlwaysTheSame(t *testing.T) {

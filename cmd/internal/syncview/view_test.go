@@ -100,7 +100,7 @@ func FuzzParseRow(f *testing.F) {
 			return
 		}
 		for _, field := range fields {
-			if strings.ContainsAny(field.name+field.text, "\x1b\n\r\x07\x9b") {
+			if strings.ContainsAny(field.name+field.text, "\x1b\n\r\x07\u009b") {
 				t.Errorf("parseRow(%q) shows control characters: %q", data, field)
 			}
 		}
