@@ -24,7 +24,9 @@ func TestSurvey(t *testing.T) {
 		GRANT SELECT ON good, parted, parted_a TO ` + role)
 	defer func() { d.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) }()
 
-	pattern := func(schema, name string) syncrules.TablePattern { return syncrules.TablePattern{Schema: schema, Name: name} }
+	pattern := func(schema, name string) syncrules.TablePattern {
+		return syncrules.TablePattern{Schema: schema, Name: name}
+	}
 	good, keyless, parted, partition, missing := pattern("public", "good"), pattern("other", "keyless"), pattern("public", "parted"),
 		pattern("public", "parted_a"), pattern("public", "missing")
 	all := []syncrules.TablePattern{good, keyless, parted, partition, missing}

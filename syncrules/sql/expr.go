@@ -10,6 +10,7 @@ func (p *parser) expr() Expr {
 
 // chain reads left-associative operators. Long chains nest to the left, so that they count as depth too.
 func (p *parser) chain(next func() Expr, operator func() (string, bool)) Expr {
+	first := p.at
 	x := next()
 	start := p.depth
 	defer func() { p.depth = start }()
@@ -21,7 +22,7 @@ func (p *parser) chain(next func() Expr, operator func() (string, bool)) Expr {
 		}
 		p.deeper()
 		r := next()
-		x = &Binary{Span: Span{x.Pos().Start, r.Pos().End}, Op: op, At: at, L: x, R: r}
+		x = &Binary{Span: p.since(first), Op: op, At: at, L: x, R: r}
 	}
 }
 
@@ -54,27 +55,28 @@ func (p *parser) or() Expr  { return p.chain(p.and, p.word("or")) }
 func (p *parser) and() Expr { return p.chain(p.not, p.word("and")) }
 
 func (p *parser) not() Expr {
-	t := p.peek()
+	first := p.at
 	if !p.acceptWord("not") {
 		return p.equal()
 	}
 	defer p.deeper()()
 	x := p.not()
-	return &Unary{Span: Span{t.Start, x.Pos().End}, Op: "NOT", X: x}
+	return &Unary{Span: p.since(first), Op: "NOT", X: x}
 }
 
 func (p *parser) equal() Expr { return p.chain(p.is, p.op("=", "!=", "<>")) }
 
 func (p *parser) is() Expr {
+	first := p.at
 	x := p.compare()
 	for {
 		switch {
 		case p.acceptWord("isnull"):
-			x = &IsNull{Span: p.from(x), X: x}
+			x = &IsNull{Span: p.since(first), X: x}
 		case p.acceptWord("notnull"):
-			x = &IsNull{Span: p.from(x), X: x, Not: true}
+			x = &IsNull{Span: p.since(first), X: x, Not: true}
 		case p.acceptWord("is"):
-			x = p.isWhat(x)
+			x = p.isWhat(x, first)
 		default:
 			return x
 		}
@@ -82,15 +84,15 @@ func (p *parser) is() Expr {
 	}
 }
 
-func (p *parser) isWhat(x Expr) Expr {
+func (p *parser) isWhat(x Expr, first int) Expr {
 	not := p.acceptWord("not")
 	switch t := p.peek(); {
 	case p.acceptWord("null"):
-		return &IsNull{Span: p.from(x), X: x, Not: not}
+		return &IsNull{Span: p.since(first), X: x, Not: not}
 	case p.acceptWord("true"):
-		return &IsBool{Span: p.from(x), X: x, Not: not, Value: true}
+		return &IsBool{Span: p.since(first), X: x, Not: not, Value: true}
 	case p.acceptWord("false"):
-		return &IsBool{Span: p.from(x), X: x, Not: not}
+		return &IsBool{Span: p.since(first), X: x, Not: not}
 	case p.isWord("distinct"):
 		p.fail(t.Span, "IS DISTINCT FROM is not supported", "combine = and IS NULL")
 	default:
@@ -99,8 +101,8 @@ func (p *parser) isWhat(x Expr) Expr {
 	return nil
 }
 
-// from is the place from x up to the last token read.
-func (p *parser) from(x Expr) Span { return Span{x.Pos().Start, p.tokens[p.at-1].End} }
+// since is the place from a token up to the last one read, with any parentheses around the operands.
+func (p *parser) since(first int) Span { return Span{p.tokens[first].Start, p.tokens[p.at-1].End} }
 
 // bound fails for expressions that postfix operators nest too deeply.
 func (p *parser) bound(x Expr) {
@@ -125,6 +127,7 @@ func (p *parser) bound(x Expr) {
 func (p *parser) compare() Expr { return p.chain(p.between, p.op("<=", ">=", "<", ">")) }
 
 func (p *parser) between() Expr {
+	first := p.at
 	x := p.others()
 	not := p.isWord("not") && p.tokens[p.at+1].text == "between"
 	if not {
@@ -136,7 +139,7 @@ func (p *parser) between() Expr {
 	lo := p.others()
 	p.expectWord("and")
 	hi := p.others()
-	return &Between{Span: p.from(x), X: x, Lo: lo, Hi: hi, Not: not}
+	return &Between{Span: p.since(first), X: x, Lo: lo, Hi: hi, Not: not}
 }
 
 func (p *parser) others() Expr {
@@ -157,6 +160,7 @@ func (p *parser) like() Expr {
 }
 
 func (p *parser) in() Expr {
+	first := p.at
 	x := p.additive()
 	for {
 		not := p.isWord("not") && p.tokens[p.at+1].kind == tokenWord && p.tokens[p.at+1].text == "in"
@@ -168,7 +172,7 @@ func (p *parser) in() Expr {
 		}
 		p.depth++
 		r := p.additive()
-		x = &In{Span: Span{x.Pos().Start, r.Pos().End}, X: x, Not: not, R: r}
+		x = &In{Span: p.since(first), X: x, Not: not, R: r}
 	}
 }
 
@@ -179,7 +183,7 @@ func (p *parser) multiplicative() Expr { return p.chain(p.power, p.op("*", "/", 
 func (p *parser) power() Expr { return p.chain(p.unary, p.op("^")) }
 
 func (p *parser) unary() Expr {
-	t := p.peek()
+	t, first := p.peek(), p.at
 	op, ok := p.op("+", "-")()
 	if !ok {
 		return p.postfix()
@@ -192,11 +196,12 @@ func (p *parser) unary() Expr {
 		return p.postfix()
 	}
 	x := p.unary()
-	return &Unary{Span: Span{t.Start, x.Pos().End}, Op: op, X: x}
+	return &Unary{Span: p.since(first), Op: op, X: x}
 }
 
 // postfix reads x -> y, x ->> y, x::type and x[i].
 func (p *parser) postfix() Expr {
+	first := p.at
 	x := p.primary()
 	start := p.depth
 	defer func() { p.depth = start }()
@@ -206,11 +211,11 @@ func (p *parser) postfix() Expr {
 		case p.acceptOp("->"), p.acceptOp("->>"):
 			p.deeper()
 			r := p.member()
-			x = &Binary{Span: Span{x.Pos().Start, r.Pos().End}, Op: t.text, At: t.Span, L: x, R: r}
+			x = &Binary{Span: p.since(first), Op: t.text, At: t.Span, L: x, R: r}
 		case p.acceptOp("::"):
 			p.deeper()
 			typ := p.typeName()
-			x = &Cast{Span: p.from(x), X: x, Type: typ}
+			x = &Cast{Span: p.since(first), X: x, Type: typ}
 		case p.isOp("["):
 			p.fail(t.Span, "array subscripts are not supported", "write x ->> 0")
 		default:

@@ -26,3 +26,19 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// TestSpansHoldParentheses: what is quoted in a message is as it was written, with both of a pair of parentheses.
+func TestSpansHoldParentheses(t *testing.T) {
+	for _, text := range []string{
+		"(a + b) * (c)", "NOT (a = 1)", "(a) IS NULL", "(a) IN (b)", "(a) BETWEEN (b) AND (c)", "(a)::text", "(a) -> 'x'", "(a) IS NOT TRUE", "+ (a)",
+	} {
+		sel, err := Parse("SELECT " + text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		span := sel.Columns[0].Expr.Pos()
+		if got := ("SELECT " + text)[span.Start:span.End]; got != text {
+			t.Errorf("got %q, want %q", got, text)
+		}
+	}
+}
