@@ -53,7 +53,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	for i := range cfg.Sources {
 		names = append(names, cfg.Sources[i].Name)
 	}
-	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{Logger: log, Sources: names}); err != nil {
+	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{
+		Logger: log, Sources: names, QueueBytes: min(buckets.QueueBytesDefault, int(cfg.Snapshot.MemoryLimit/8)),
+	}); err != nil {
 		return nil, err
 	}
 	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
