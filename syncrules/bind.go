@@ -93,7 +93,7 @@ func (e *expression) fact(rel *Relation) value.Value {
 // bind settles which output columns there are: of several with a name the last one wins, but in bucket definitions named
 // columns win over *.
 func (t *Table) bind(q *compiledRow, rel *Relation) *boundQuery {
-	b := &boundQuery{compiledRow: q, id: -1, table: q.rowQuery.table}
+	b := &boundQuery{compiledRow: q, id: -1, table: q.table}
 	if b.table == "" {
 		b.table = rel.Name
 	}

@@ -210,10 +210,10 @@ func (p *branchPlan) finish() {
 		v.collect()
 		step.outputs = len(v.outputs)
 		text := step.query.text()
-		number, known := p.streamCompiler.lookups[text]
+		number, known := p.lookups[text]
 		if !known {
 			number = p.nextLookup(p.plan)
-			p.streamCompiler.lookups[text] = number
+			p.lookups[text] = number
 			p.plan.rows = append(p.plan.rows, step.query)
 		}
 		step.lookup, v.lookup = number, number

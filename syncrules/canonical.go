@@ -43,24 +43,24 @@ func (c *canonical) exprs(label string, list []*expression) {
 }
 
 func (c *canonical) source(s *source) {
-	fmt.Fprintf(c, "%s %s ", c.name(&expression{op: opElement, from: s}), s.mode)
+	fmt.Fprintf(&c.Builder, "%s %s ", c.name(&expression{op: opElement, from: s}), s.mode)
 	c.expr(s.each)
 	c.WriteByte('\n')
 }
 
 func (c *canonical) row(q *rowQuery) {
-	fmt.Fprintf(c, "row %d from %+v into %q last=%v\n", q.kind, q.from, q.table, q.starLast)
+	fmt.Fprintf(&c.Builder, "row %d from %+v into %q last=%v\n", q.kind, q.from, q.table, q.starLast)
 	for _, col := range q.columns {
 		if col.star {
 			c.WriteString("column *\n")
 			continue
 		}
-		fmt.Fprintf(c, "column %q ", col.name)
+		fmt.Fprintf(&c.Builder, "column %q ", col.name)
 		c.expr(col.expr)
 		c.WriteByte('\n')
 	}
 	for _, v := range q.variants {
-		fmt.Fprintf(c, "variant %q %d\n", v.prefix, v.lookup)
+		fmt.Fprintf(&c.Builder, "variant %q %d\n", v.prefix, v.lookup)
 		c.variant(v)
 	}
 }
@@ -71,16 +71,16 @@ func (c *canonical) variant(v *rowVariant) {
 	}
 	c.exprs("filter ", v.filters)
 	for _, k := range v.keys {
-		fmt.Fprintf(c, "key %v\n", k.keepNull)
+		fmt.Fprintf(&c.Builder, "key %v\n", k.keepNull)
 		c.exprs("  value ", k.values)
 	}
 	c.exprs("output ", v.outputs)
 }
 
 func (c *canonical) request(q *requestQuery) {
-	fmt.Fprintf(c, "request %q null=%v", q.prefix, q.keepNull)
+	fmt.Fprintf(&c.Builder, "request %q null=%v", q.prefix, q.keepNull)
 	if q.priority != nil {
-		fmt.Fprintf(c, " priority=%d", *q.priority)
+		fmt.Fprintf(&c.Builder, " priority=%d", *q.priority)
 	}
 	c.WriteByte('\n')
 	c.exprs("condition ", q.conditions)
@@ -90,9 +90,9 @@ func (c *canonical) request(q *requestQuery) {
 	}
 	c.exprs("computed ", q.computed)
 	for _, l := range q.lookups {
-		fmt.Fprintf(c, "lookup %d %v %d\n", l.lookup, l.keys, l.outputs)
+		fmt.Fprintf(&c.Builder, "lookup %d %v %d\n", l.lookup, l.keys, l.outputs)
 	}
-	fmt.Fprintf(c, "params %v\n", q.params)
+	fmt.Fprintf(&c.Builder, "params %v\n", q.params)
 }
 
 // text is the canonical text of a request query or of a row query of a lookup, by itself.

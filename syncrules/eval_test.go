@@ -68,16 +68,16 @@ func TestResultsOutliveTheRow(t *testing.T) {
 	p := mustCompile(t, legacy("SELECT request.user_id() AS x", "SELECT *, upper(b) AS b FROM t WHERE a = bucket.x"))
 	bound := p.Definitions()[0].Bind(accessTable)
 	var out Result
-	want := ""
+	var want strings.Builder
 	for i := range 50 {
 		r := row(fmt.Sprint(i), "a"+fmt.Sprint(i), "b", "1", "[]")
 		bound.Eval(r, &out)
-		want += fmt.Sprintf("g[\"a%d\"] t %d {\"id\":\"%d\",\"a\":\"a%d\",\"b\":\"B\",\"n\":1,\"list\":\"[]\"}\n", i, i, i, i)
+		fmt.Fprintf(&want, "g[\"a%d\"] t %d {\"id\":\"%d\",\"a\":\"a%d\",\"b\":\"B\",\"n\":1,\"list\":\"[]\"}\n", i, i, i, i)
 		for _, text := range r {
 			clear(text)
 		}
 	}
-	if diff := cmp.Diff(want, out.text()); diff != "" {
+	if diff := cmp.Diff(want.String(), out.text()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

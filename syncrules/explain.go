@@ -139,7 +139,7 @@ func (d *Definition) explainLookup(q *compiledRequest, step lookupStep) LookupPl
 
 func (d *Definition) explainRow(q *compiledRow) RowPlan {
 	l := d.compiled.row
-	p := RowPlan{Query: q.label, Table: q.from.String(), Into: q.rowQuery.table}
+	p := RowPlan{Query: q.label, Table: q.from.String(), Into: q.table}
 	switch {
 	case q.kind == rowEvent:
 		p.Into = "event " + d.Name

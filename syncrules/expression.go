@@ -2,6 +2,7 @@ package syncrules
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,10 +92,8 @@ func (e *expression) origin() origin {
 func (e *expression) elements(into []*source) []*source {
 	if e.op == opElement {
 		into = e.from.each.elements(into)
-		for _, s := range into {
-			if s == e.from {
-				return into
-			}
+		if slices.Contains(into, e.from) {
+			return into
 		}
 		return append(into, e.from)
 	}

@@ -80,7 +80,8 @@ func (d *Decoder) appendDimension(b []byte, s *scanner, depth int) ([]byte, bool
 		return append(b, ']'), true
 	}
 	stops := string([]byte{d.delim, '}', '{'})
-	for ok := true; ; b = append(b, ',') {
+	for ; ; b = append(b, ',') {
+		var ok bool
 		if s.at < len(s.text) && s.text[s.at] == '{' {
 			b, ok = d.appendDimension(b, s, depth+1)
 		} else {

@@ -241,10 +241,11 @@ func (p *parser) typeName() string {
 		p.fail(t.Span, "expected a type here"+but(t), "")
 	}
 	p.at++
-	name := t.text
+	var name strings.Builder
+	name.WriteString(t.text)
 	for _, w := range []string{"precision", "varying"} {
 		if p.acceptWord(w) {
-			name += " " + w
+			name.WriteString(" " + w)
 		}
 	}
 	if p.acceptOp("(") {
@@ -252,11 +253,11 @@ func (p *parser) typeName() string {
 			p.at++
 		}
 		p.expectOp(")")
-		name += "(..)"
+		name.WriteString("(..)")
 	}
 	for p.acceptOp("[") {
 		p.expectOp("]")
-		name += "[]"
+		name.WriteString("[]")
 	}
-	return name
+	return name.String()
 }

@@ -155,11 +155,9 @@ func compare(want, got []row) []string {
 			lines = append(lines, line{w.table, w.id, fmt.Sprintf("- %s %s", w.table, w)})
 			continue
 		}
-		text := fmt.Sprintf("~ %s id %s", w.table, quote(w.id))
-		for _, difference := range w.differences(rest[at]) {
-			text += "\n    " + difference
-		}
-		lines = append(lines, line{w.table, w.id, text})
+		text := []string{fmt.Sprintf("~ %s id %s", w.table, quote(w.id))}
+		text = append(text, w.differences(rest[at])...)
+		lines = append(lines, line{w.table, w.id, strings.Join(text, "\n    ")})
 		rest = slices.Delete(rest, at, at+1)
 	}
 	for _, g := range rest {

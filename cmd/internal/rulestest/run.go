@@ -24,7 +24,7 @@ func Run(name string, text []byte) *Report {
 		r.Faults = d.sorted().Render(name, text)
 		return r
 	}
-	rulesName, rulesText, err := s.load(name, text)
+	rulesName, rulesText, err := s.load(name)
 	if err != nil {
 		r.Faults = fmt.Sprintf("%s: %v\n", name, err)
 		return r
@@ -49,7 +49,7 @@ func Run(name string, text []byte) *Report {
 }
 
 // load returns the rules and the name to show their faults under.
-func (s *suite) load(name string, text []byte) (string, []byte, error) {
+func (s *suite) load(name string) (string, []byte, error) {
 	if s.inline != nil {
 		return name, []byte(s.c.Config), nil
 	}
@@ -57,12 +57,12 @@ func (s *suite) load(name string, text []byte) (string, []byte, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(name), path)
 	}
-	text, err := os.ReadFile(path)
+	rules, err := os.ReadFile(path)
 	if err != nil {
 		return path, nil, fmt.Errorf("read rules: %w", err)
 	}
-	s.c.Config = string(text)
-	return path, text, nil
+	s.c.Config = string(rules)
+	return path, rules, nil
 }
 
 // render shows faults of the rules where they stand: in a file of their own, or as a block of the test file.
