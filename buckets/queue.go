@@ -122,10 +122,11 @@ func (q *queue) take(limit int) []*job {
 	return jobs
 }
 
-// cut takes jobs from the front until they hold limit bytes, at least one.
+// cut takes jobs from the front until they hold limit bytes, at least one. What stands behind the commit of a staged transaction
+// waits until that one is applied: it must neither overtake it nor stage parts over its own.
 func cut(jobs *[]*job, waiting *int, limit int) (taken []*job, n int) {
 	i := 0
-	for i < len(*jobs) && (i == 0 || n+(*jobs)[i].bytes <= limit) {
+	for i < len(*jobs) && (i == 0 || n+(*jobs)[i].bytes <= limit && !(*jobs)[i-1].staged()) {
 		n += (*jobs)[i].bytes
 		i++
 	}
@@ -150,6 +151,9 @@ func (q *queue) stop(reason error) {
 	close(q.room)
 	q.room = make(chan struct{})
 }
+
+// staged tells whether j is the commit of a transaction that was staged.
+func (j *job) staged() bool { return j.kind == jobTransaction && j.tx.Parts > 0 }
 
 func (j *job) finish(err error) {
 	if j.err == nil {
