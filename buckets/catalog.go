@@ -204,6 +204,16 @@ func (c *catalog) live() []*version {
 	return live
 }
 
+// sweeping reports whether a table's rows are being removed step by step.
+func (c *catalog) sweeping() bool {
+	for _, t := range c.tables {
+		if t.sweep {
+			return true
+		}
+	}
+	return false
+}
+
 // version returns a version by id.
 func (c *catalog) version(id VersionID) *version {
 	for _, v := range c.versions {

@@ -25,6 +25,7 @@ type Relation struct {
 	Columns      []Column // as published, in attribute order
 	Identity     byte     // replica identity: 'd', 'i', 'f', 'n'
 	Varlena      bool     // some column can be TOASTed
+	Published    string   // how the publication holds it, opaque: once it is another, changes may have been left out (I13)
 }
 
 // Column of a Relation.

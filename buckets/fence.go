@@ -11,7 +11,7 @@ import (
 // MarkerPrefix is the prefix of the logical messages that weir emits and looks for in the stream.
 const MarkerPrefix = "weir"
 
-// sweepRows is how many rows of a table one batch looks at when it removes older generations.
+// sweepRows is how many rows of a table one batch looks at, or how many tombstones, when it removes older generations.
 const sweepRows = 20000
 
 // marker is a message that somebody waits for.
@@ -146,7 +146,7 @@ func (b *batch) endSweep(t *table, done bool) {
 func (b *batch) sweepStep(t *table) (more bool, err error) {
 	var stale [][]byte
 	if t.swept || t.Generation == 1 {
-		stale, err = b.tombstones(t)
+		stale, more, err = b.tombstones(t)
 	} else {
 		stale, more, err = b.oldRows(t)
 	}
@@ -165,15 +165,16 @@ func (b *batch) sweepStep(t *table) (more bool, err error) {
 	return more, nil
 }
 
-// tombstones lists the keys that are marked as deleted.
-func (b *batch) tombstones(t *table) (keys [][]byte, err error) {
+// tombstones lists the keys of the next sweepRows rows that are marked as deleted. The step takes their marks away, so the next one
+// begins at the front again.
+func (b *batch) tombstones(t *table) (keys [][]byte, more bool, err error) {
 	err = b.tx.Marks(t.ID, func(key []byte, m storage.Mark) (bool, error) {
 		if len(m.Columns) == 0 {
 			keys = append(keys, key)
 		}
-		return true, nil
+		return len(keys) < sweepRows, nil
 	})
-	return keys, err
+	return keys, len(keys) == sweepRows, err
 }
 
 // oldRows lists the keys of an older generation, and tombstones, among the next sweepRows rows.

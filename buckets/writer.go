@@ -39,6 +39,7 @@ func (s *Store) write(ctx context.Context) error {
 	idle := time.NewTimer(keepaliveDelay)
 	defer idle.Stop()
 	kept := map[string]Position{} // positions of keepalives that are not stored yet
+	s.queue.wake()                // for a sweep that a process before did not end
 	for ctx.Err() == nil {
 		due := false
 		if len(s.staged) > 0 { // goes first, and alone: a step per update
@@ -55,7 +56,8 @@ func (s *Store) write(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		jobs := s.keep(s.queue.take(batchBytes), kept)
-		if len(jobs) == 0 && (len(kept) == 0 || !due && len(s.waiting) == 0 && ctx.Err() == nil) {
+		urgent := due || len(s.waiting) > 0 || ctx.Err() != nil
+		if len(jobs) == 0 && !s.catalog.sweeping() && (len(kept) == 0 || !urgent) {
 			continue
 		}
 		if err := s.commit(jobs, kept); err != nil {

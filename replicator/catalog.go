@@ -29,6 +29,7 @@ type table struct {
 	shape        string // see shapeOf
 	key          []int16
 	member       uint32   // pg_publication_rel.oid of it or of its root; 0 if it is published otherwise or not at all
+	flags        string   // the publication's oid and the transaction that last set its flags: ADD TABLE is none of those
 	published    bool     // the publication holds it
 	list         []string // published columns; nil if the server can't say (14) or it is not published
 	filter       string   // row filter of the publication
@@ -76,7 +77,8 @@ SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.r
           CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
                               WHEN 'f' THEN i.indisprimary ELSE false END),
        coalesce((SELECT max(pr.oid) FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid
-          WHERE p.pubname = $4 AND pr.prrelid IN (SELECT c.oid UNION SELECT relid::oid FROM pg_partition_ancestors(c.oid))), 0::oid)
+          WHERE p.pubname = $4 AND pr.prrelid IN (SELECT c.oid UNION SELECT relid::oid FROM pg_partition_ancestors(c.oid))), 0::oid),
+       coalesce((SELECT p.oid || '/' || p.xmin FROM pg_publication p WHERE p.pubname = $4), '')
 FROM units u JOIN pg_class c ON c.oid = u.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class r ON r.oid = u.root JOIN pg_namespace rn ON rn.oid = r.relnamespace LEFT JOIN pg_am am ON am.oid = c.relam
 ORDER BY n.nspname, c.relname, r.oid`
@@ -132,7 +134,7 @@ func (d *demand) wants(t *table) bool {
 func scanTable(row pgx.CollectableRow) (*table, error) {
 	t := &table{}
 	return t, row.Scan(&t.oid, &t.schema, &t.name, &t.rootSchema, &t.rootName, &t.partition, &t.kind, &t.persistence, &t.method,
-		&t.identity, &t.secured, &t.readable, &t.estimate, &t.shape, &t.key, &t.member)
+		&t.identity, &t.secured, &t.readable, &t.estimate, &t.shape, &t.key, &t.member, &t.flags)
 }
 
 func loadColumns(ctx context.Context, q querier, oids []uint32, tables map[uint32]*table) error {
@@ -183,7 +185,10 @@ func (t *table) streamed(version int) []column {
 
 // relation describes t as the stream sends it. types holds the types of all its columns.
 func (t *table) relation(types map[uint32]*syncrules.Type, version int) *buckets.Relation {
-	rel := &buckets.Relation{OID: t.oid, Schema: t.rootSchema, Name: t.rootName, Identity: t.identity[0]}
+	rel := &buckets.Relation{
+		OID: t.oid, Schema: t.rootSchema, Name: t.rootName, Identity: t.identity[0],
+		Published: fmt.Sprintf("%s %d %s", t.flags, t.member, t.filter),
+	}
 	for _, c := range t.streamed(version) {
 		rel.Columns = append(rel.Columns, buckets.Column{
 			Name: c.name, Attnum: c.attnum, Type: types[c.typ], Typmod: c.typmod,
@@ -194,5 +199,7 @@ func (t *table) relation(types map[uint32]*syncrules.Type, version int) *buckets
 	return rel
 }
 
-// sameRelation tells whether two descriptions mean the same rows.
+// sameRelation tells whether two descriptions mean the same rows, published in the same way: a table that was taken out of the
+// publication and put in again, whose row filter changed, or whose publication's flags were set anew may have changed without an event,
+// also while weir was down (I13).
 func sameRelation(a, b *buckets.Relation) bool { return reflect.DeepEqual(a, b) }

@@ -21,7 +21,6 @@ type driver struct {
 
 	plan    *plan
 	defs    []buckets.DefinitionID // that plan is for
-	members map[uint32]member      // of the publication, by relation, as last seen
 	due     time.Time              // of the next look at the catalog
 	every   time.Duration          // between looks
 	marked  map[uint32]bool        // relations whose next generation begins behind a marker
@@ -39,7 +38,7 @@ func (s *Source) drive(ctx context.Context, l *link) error {
 	group, ctx := errgroup.WithContext(ctx)
 	d := &driver{
 		s: s, l: l, group: group, every: s.cfg.CatalogPoll,
-		members: map[uint32]member{}, marked: map[uint32]bool{}, busy: map[buckets.TableID]bool{},
+		marked: map[uint32]bool{}, busy: map[buckets.TableID]bool{},
 		cleared: map[buckets.TableID]buckets.Generation{}, ended: make(chan struct{}, 1),
 	}
 	if d.held = s.held(); d.held {
@@ -132,7 +131,6 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	for oid := range added {
 		d.marked[oid] = true
 	}
-	d.checkMembers(p)
 	// The stream must know a relation before its generation begins: what it skips until then was committed before the Barrier.
 	d.s.reg.replace(p.units, d.s.store.Tables(d.s.cfg.Name))
 	d.s.failTables(p.faults)

@@ -40,21 +40,3 @@ func (d *driver) checkPublication(ctx context.Context) error {
 	}
 	return faults
 }
-
-// member is how the publication holds a table.
-type member struct {
-	oid    uint32 // pg_publication_rel.oid
-	filter string
-}
-
-// checkMembers finds tables that were taken out of the publication and put in again, or whose row filter changed: no event tells
-// of the rows that this brings or takes away. (A changed column list changes the relation.)
-func (d *driver) checkMembers(p *plan) {
-	for _, u := range p.units {
-		is := member{u.member, u.filter}
-		if was, known := d.members[u.oid]; known && was != is {
-			d.marked[u.oid] = true
-		}
-		d.members[u.oid] = is
-	}
-}

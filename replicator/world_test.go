@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -265,4 +266,9 @@ func (w *world) gone(id buckets.TableID) bool {
 		}
 	}
 	return true
+}
+
+// publication puts the name of the publication into a statement.
+func (w *world) publication(sql string) string {
+	return strings.ReplaceAll(sql, "%p", ident(w.cfg.Publication))
 }
