@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/weirsync/weir/storage"
 )
 
 // Nothing else happens in an idle store that could carry a long sweep on.
@@ -51,4 +53,27 @@ func (h *harness) snapshotGone(id TableID) {
 			h.tb.Fatal("the rows of the table stay")
 		}
 	}
+}
+
+// More tombstones than one step takes are all gone when the table is done.
+func TestManyTombstones(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.begin(items)
+	deleted := make([]Change, sweepRows+10)
+	for i := range deleted {
+		deleted[i] = del(items, fmt.Sprint(i))
+	}
+	h.stream(deleted...)
+	h.chunk(items, true)
+	if !h.fence(items) {
+		t.Error("the fence found partial rows")
+	}
+	h.must(h.View(func(v *View) error {
+		return v.tx.Marks(h.Tables("default")[0].ID, func(key []byte, _ storage.Mark) (bool, error) {
+			t.Errorf("row %x still has a tombstone", key)
+			return false, nil
+		})
+	}))
 }
