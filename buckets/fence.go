@@ -38,14 +38,21 @@ func (s *Store) Fence(ctx context.Context, id TableID, gen Generation, nonce str
 			return fmt.Errorf("fence of table %d: %w", id, ErrStaleGeneration)
 		}
 		m.source, m.table = t.Source, t
-		s.update(func() { s.markers[nonce] = m })
+		s.update(func() {
+			if ctx.Err() == nil {
+				s.markers[nonce] = m
+			}
+		})
 		return nil
 	})
-	if err != nil {
+	if err != nil { // of ctx: the job may have run, or run later
+		s.update(func() { delete(s.markers, nonce) })
 		return false, err
 	}
-	err = s.await(ctx, nonce, m, emit)
-	return m.passed && err == nil, err
+	if err := s.await(ctx, nonce, m, emit); err != nil { // of ctx: the writer may still be at m
+		return false, err
+	}
+	return m.passed, nil
 }
 
 // AwaitMarker calls emit and returns once the stream has brought the transactional message with content nonce and it is durable.
@@ -63,6 +70,8 @@ func (s *Store) await(ctx context.Context, nonce string, m *marker, emit func(co
 	select {
 	case <-m.done:
 		return m.result
+	case <-s.queue.halted:
+		return s.queue.stopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

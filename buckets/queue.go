@@ -45,10 +45,11 @@ type queue struct {
 	ready   chan struct{} // signals the writer; capacity 1
 	room    chan struct{} // closed and replaced when jobs were taken
 	stopped error
+	halted  chan struct{} // closed when stopped is set
 }
 
 func newQueue(limit int) *queue {
-	return &queue{limit: limit, ready: make(chan struct{}, 1), room: make(chan struct{})}
+	return &queue{limit: limit, ready: make(chan struct{}, 1), room: make(chan struct{}), halted: make(chan struct{})}
 }
 
 func (q *queue) list(k jobKind) (*[]*job, *int) {
@@ -144,6 +145,7 @@ func (q *queue) stop(reason error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.stopped = reason
+	close(q.halted)
 	for _, j := range append(q.stream, q.chunks...) {
 		j.finish(reason)
 	}

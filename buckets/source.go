@@ -126,16 +126,18 @@ func (s *Store) Applied(source string) Position {
 func (s *Store) WaitDurable(ctx context.Context, source string, pos Position) error {
 	for {
 		s.mu.RLock()
-		moved, failure := s.moved, s.failure
+		moved := s.moved
 		s.mu.RUnlock()
 		if s.Durable(source) >= pos {
 			return nil
 		}
-		if failure != nil {
-			return failure
-		}
 		select {
 		case <-moved:
+		case <-s.queue.halted:
+			if s.Durable(source) >= pos { // with its last batch
+				return nil
+			}
+			return s.queue.stopped
 		case <-ctx.Done():
 			return ctx.Err()
 		}

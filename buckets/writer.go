@@ -23,11 +23,7 @@ func (s *Store) Run(ctx context.Context) error {
 	if reason == nil {
 		reason = ErrStopped
 	}
-	s.update(func() {
-		s.failure = err
-		close(s.moved)
-		s.moved = make(chan struct{})
-	})
+	s.update(func() { s.failure = err })
 	s.queue.stop(reason)
 	return err
 }
