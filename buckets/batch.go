@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/weirsync/weir/storage"
@@ -182,7 +183,11 @@ func (b *batch) changeOf(tx *Transaction, c *Change) error {
 		if !t.streamed() {
 			continue
 		}
-		if err := b.rowChange(t, t.bind(c.Relation), c, tx.End); err != nil {
+		err := b.rowChange(t, t.bind(c.Relation), c, tx.End)
+		if errors.Is(err, errNoKey) {
+			err = b.restart(t, err)
+		}
+		if err != nil {
 			return err
 		}
 	}

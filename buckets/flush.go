@@ -91,7 +91,7 @@ func (b *batch) evaluate(changed []*row) {
 		part := changed[min(i*share, len(changed)):min((i+1)*share, len(changed))]
 		work := func() {
 			for _, r := range part {
-				if !r.gone && !r.partial() {
+				if !r.gone && !r.holed() {
 					r.ev = r.bd.evaluate(r.tuple, scratches[i])
 				}
 			}
@@ -109,9 +109,9 @@ func (b *batch) evaluate(changed []*row) {
 }
 
 // settle makes the ops of a row's change and its new state. A partial row keeps its placements until it is whole: the gate is
-// closed meanwhile.
+// closed meanwhile. So it is if the table began anew behind the change, in the same batch.
 func (b *batch) settle(r *row) error {
-	if r.partial() {
+	if r.holed() {
 		return b.putRow(r, &storage.Row{Flags: r.flags, Generation: r.gen, Placements: r.stored.Placements, Params: r.stored.Params})
 	}
 	next := storage.Row{Flags: r.flags &^ (storage.Tombstone | storage.HasImage), Generation: r.gen}
@@ -277,7 +277,7 @@ func (b *batch) param(ref *storage.ParamRef, row uint64, values []byte, gone boo
 // putRow notes a row state for writing.
 func (b *batch) putRow(r *row, state *storage.Row) error {
 	images := r.images()
-	if r.partial() {
+	if r.holed() {
 		images = nil // the mark has them
 	}
 	if images != nil {

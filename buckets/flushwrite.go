@@ -128,7 +128,7 @@ func (b *batch) writeRow(p *rowPut) error {
 	}
 	r := p.row
 	images := r.images()
-	if r.partial() {
+	if r.holed() {
 		images = nil
 	}
 	if images != nil {
@@ -141,7 +141,7 @@ func (b *batch) writeRow(p *rowPut) error {
 		}
 	}
 	switch {
-	case r.partial():
+	case r.holed():
 		return b.tx.PutMark(p.full, r.mark())
 	case r.gone:
 		return b.tx.PutMark(p.full, &storage.Mark{})

@@ -61,7 +61,10 @@ func (r *row) unverified() bool {
 }
 
 // partial reports whether the row has unknown values. What an older generation left partial does not count any more.
-func (r *row) partial() bool { return r.current() && r.flags&storage.Partial != 0 }
+func (r *row) partial() bool { return r.current() && r.holed() }
+
+// holed reports whether the row's tuple lacks values, whatever its generation: such a tuple is never evaluated.
+func (r *row) holed() bool { return r.flags&storage.Partial != 0 }
 
 // set makes tuple the row's state. flags are Touched or Unverified, as far as they mean something.
 func (b *batch) set(r *row, bd *binding, tuple Tuple, lost []unknown, flags storage.RowFlags) {

@@ -172,6 +172,13 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 	return nil
 }
 
+// restart begins a table anew because the stream brought a change that does not say which row it is of: the replica identity is
+// another one now. The gate is closed until whoever drives snapshots has read the table, in whatever shape it is then.
+func (b *batch) restart(t *table, why error) error {
+	b.s.log.Warn("a change can't be applied: the table is read again", "source", t.Source, "why", why)
+	return b.begin(t.ID, t.Relation)
+}
+
 // Partials returns keys (key columns set, others nil) of up to limit rows that have unknown values.
 func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, error) {
 	var keys []Tuple
