@@ -102,7 +102,7 @@ func (bd *binding) evaluate(row Tuple, sc *scratch) evaluation {
 			sc.add(start, place{def: e.def, bucket: r.Bucket, typ: r.Table, id: r.ID, data: r.Data, digest: sc.putDigest(r)})
 		}
 		for _, p := range sc.result.Params[params:] {
-			ev.params = append(ev.params, param{def: e.def, lookup: p.Lookup, values: p.Values, digest: storage.Digest(sum(p.Values))})
+			ev.params = append(ev.params, param{def: e.def, lookup: lookupOf(p.Lookup), values: p.Values, digest: storage.Digest(sum(p.Values))})
 		}
 	}
 	ev.places = sc.places[start:len(sc.places):len(sc.places)]

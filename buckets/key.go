@@ -76,6 +76,18 @@ func plainText(b []byte) bool {
 	return true
 }
 
+// lookupMax is the longest lookup that is stored as it is: it is part of keys, and bbolt refuses those above 32 KiB.
+const lookupMax = 1 << 10
+
+// lookupOf is a lookup as it is stored and asked for: a long one by its hash.
+func lookupOf(lookup []byte) []byte {
+	if len(lookup) <= lookupMax {
+		return lookup
+	}
+	h := sha256.Sum256(lookup)
+	return append([]byte("sha256:"), h[:]...)
+}
+
 // rowHash tells the rows apart that share a parameter lookup.
 func rowHash(t TableID, key []byte) uint64 {
 	h := sha256.New()

@@ -77,7 +77,7 @@ type Resolution struct {
 func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
 	out := &Resolution{}
 	res, err := r.Resolve(func(rules *syncrules.Definition, lookup []byte) ([][]byte, error) {
-		def := v.version.byRules[rules]
+		def, lookup := v.version.byRules[rules], lookupOf(lookup)
 		out.Lookups = append(out.Lookups, lookupKey(def.id, lookup))
 		var rows [][]byte
 		err := v.tx.Params(def.id, lookup, v.cp.Op, func(values []byte) error {
