@@ -82,9 +82,20 @@ func (s *Store) SaveSource(ctx context.Context, state SourceState) error {
 			src := s.sources[state.Name]
 			src.state, src.stored = rec, true
 		})
+		if state.Position < b.position(state.Name) {
+			if err := b.rewind(state.Name, state.Position); err != nil {
+				return err
+			}
+		}
 		b.setPosition(state.Name, state.Position)
 		return nil
 	})
+}
+
+// Settle returns once everything that was queued before it is durable. Whoever compares a server with Source calls it first: what an
+// earlier connection handed over would come behind the comparison otherwise.
+func (s *Store) Settle(ctx context.Context) error {
+	return s.do(ctx, func(*batch) error { return nil })
 }
 
 // Apply queues tx for the writer and returns once there is room in its queue (bounded in bytes, I14). tx and its bytes belong

@@ -58,8 +58,38 @@ func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64
 }
 
 func (b *batch) putWriteCheckpoint(key string, w storage.WriteCheckpoint) error {
+	if err := b.tx.PutWriteCheckpoint(key, w); err != nil {
+		return err
+	}
 	b.s.waiting[key] = w
-	return b.tx.PutWriteCheckpoint(key, w)
+	return nil
+}
+
+// rewind makes ready for a source whose positions begin again below those seen: it is another server, or an older copy. The published
+// checkpoint reaches none of the new positions, and what waits for an old one is reached with the first new checkpoint.
+func (b *batch) rewind(source string, pos Position) error {
+	if b.before.Positions[source] > 0 {
+		b.before.Positions[source] = 0
+		if err := b.tx.PutCheckpoint(b.before); err != nil {
+			return err
+		}
+	}
+	old := map[string]storage.WriteCheckpoint{}
+	if err := b.tx.WriteCheckpoints(func(key string, w storage.WriteCheckpoint) error {
+		if w.Heads[source] > pos {
+			w.Heads[source] = pos
+			old[key] = w
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for key, w := range old {
+		if err := b.putWriteCheckpoint(key, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reached takes the write checkpoints out of the waiting ones that a checkpoint at positions reaches.
