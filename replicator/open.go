@@ -112,6 +112,11 @@ func (l *link) heard(publication string) pgconn.NoticeHandler {
 
 // attach compares server and store, and continues, begins or begins anew.
 func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
+	// What the connection before handed over and is not stored yet must be in the comparison: it may be from beyond a promotion, and
+	// the position that is saved below must not fall behind it (I6, I13).
+	if err := s.store.Settle(ctx); err != nil {
+		return storeErr(ctx, fmt.Errorf("settle the store: %w", err))
+	}
 	state, known := s.store.Source(s.cfg.Name)
 	id, err := identify(ctx, l.conn, state.Timeline)
 	if err != nil {

@@ -179,7 +179,10 @@ func (st *stream) change(ctx context.Context, data []byte) error {
 // waiting hands something to the store, which may take its time: silence is not the server's meanwhile.
 func (st *stream) waiting(ctx context.Context, hand func() error) error {
 	st.blocked.Store(true)
-	defer st.blocked.Store(false)
+	defer func() {
+		st.heard.Store(time.Now().UnixNano()) // what was said meanwhile has not been read yet
+		st.blocked.Store(false)
+	}()
 	if err := hand(); err != nil {
 		return storeErr(ctx, fmt.Errorf("hand changes to the store: %w", err))
 	}
