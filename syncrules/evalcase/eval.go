@@ -157,13 +157,13 @@ func sorted(data []byte) json.RawMessage {
 func (r *runner) request(q Request) RequestResult {
 	resolver, err := r.program.NewResolver(q.request())
 	if err != nil {
-		return RequestResult{Thrown: err.Error()}
+		return thrown(err)
 	}
 	resolution, err := resolver.Resolve(func(d *syncrules.Definition, lookup []byte) ([][]byte, error) {
 		return r.stored[d][string(lookup)], nil
 	})
 	if err != nil {
-		return RequestResult{Thrown: err.Error()}
+		return thrown(err)
 	}
 	out := RequestResult{Buckets: []Bucket{}, Errors: []RequestError{}, ParameterResults: resolution.ParameterResults}
 	for _, s := range resolution.Streams {
@@ -181,6 +181,11 @@ func (r *runner) request(q Request) RequestResult {
 	slices.SortFunc(out.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Bucket, b.Bucket) })
 	out.Synced = r.synced(out.Buckets)
 	return out
+}
+
+// thrown is the result of a request that fails as a whole.
+func thrown(err error) RequestResult {
+	return RequestResult{Thrown: err.Error(), Buckets: []Bucket{}, Errors: []RequestError{}, Synced: []SyncedRow{}}
 }
 
 func reasons(all []syncrules.Reason) []any {

@@ -88,8 +88,8 @@ type EventRow struct {
 
 // RequestResult is what a request gets.
 type RequestResult struct {
-	Buckets          []Bucket       `json:"buckets,omitempty"`
-	Errors           []RequestError `json:"errors,omitempty"`
+	Buckets          []Bucket       `json:"buckets"`
+	Errors           []RequestError `json:"errors"`
 	Thrown           string         `json:"thrown,omitempty"`
 	ParameterResults int            `json:"parameter_results"`
 	Synced           []SyncedRow    `json:"synced"`

@@ -99,7 +99,7 @@ func TestDocsNameEveryFunction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Fields(`upper lower length substring instr hex base64 uuid_blob typeof ifnull iif unixepoch datetime
+	for name := range strings.FieldsSeq(`upper lower length substring instr hex base64 uuid_blob typeof ifnull iif unixepoch datetime
 		json_extract json_array_length json_keys ST_AsGeoJSON ST_AsText ST_X ST_Y`) {
 		if !strings.Contains(string(text), name) {
 			t.Errorf("%s is missing", name)
