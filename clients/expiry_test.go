@@ -3,6 +3,7 @@ package clients_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -105,6 +106,14 @@ func TestExpiredTokenGetsOneLine(t *testing.T) {
 		if diff := cmp.Diff([]string{"0 at 0"}, session(t, -30*time.Second, pulse, false)); diff != "" {
 			t.Errorf("lines (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// When the clock of the machine is set forward, deadlines of contexts stay where they were: a session must neither outlive its
+// token nor ask the time over and over.
+func TestClockSetForwardEndsASession(t *testing.T) {
+	if err := clients.Tick(t.Context()); !errors.Is(err, clients.ErrExpired) {
+		t.Errorf("got %v", err)
 	}
 }
 

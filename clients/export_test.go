@@ -19,6 +19,30 @@ func RunSession(ctx context.Context, cfg Config, body []byte, claims *auth.Claim
 	return s.run(ctx)
 }
 
+// Moved looks at what the session would say first, has something happen, and tells whether the session notices (C6).
+func Moved(cfg Config, body []byte, claims *auth.Claims, happen func()) (bool, error) {
+	req, err := parseStreamRequest(body)
+	if err != nil {
+		return false, err
+	}
+	s := New(cfg).newSession(req, claims, 0)
+	r, _, err := s.view()
+	if err != nil {
+		return false, err
+	}
+	happen()
+	return s.moved(r)
+}
+
+// Tick ticks a session whose token has expired by the time of day.
+func Tick(ctx context.Context) error {
+	s := &session{clock: &clock{expires: time.Now().Add(-time.Second)}}
+	return s.tick(ctx)
+}
+
+// ErrExpired ends a session.
+var ErrExpired = errExpired
+
 // Sender is what a session sends to.
 type Sender = sender
 

@@ -90,11 +90,12 @@ func (l limits) check(res *buckets.Resolution) error {
 	return nil
 }
 
-// moved tells whether the store is at another checkpoint than r.
+// moved tells whether the store is at another checkpoint than r. A write checkpoint can be reached without an operation.
 func (s *session) moved(r *round) (moved bool, err error) {
 	err = s.store.View(func(v *buckets.View) error {
-		moved = v.Checkpoint() != r.checkpoint || v.Version().ID != r.version
-		return nil
+		write, _, err := v.WriteCheckpoint(s.key)
+		moved = v.Checkpoint() != r.checkpoint || v.Version().ID != r.version || write != r.write
+		return err
 	})
 	return moved, err
 }

@@ -24,11 +24,19 @@ const maxPriority = 3
 // object is a JSON object by the exact names of its members: encoding/json would take "Buckets" for "buckets".
 type object map[string]json.RawMessage
 
+// maxClientID is the longest client id, in bytes. Clients send UUIDs; it is part of a key of the store.
+const maxClientID = 256
+
 // parser collects what is wrong with a request.
 type parser struct{ problems []string }
 
+// maxProblems is how many problems an answer names: a small body can have a million.
+const maxProblems = 20
+
 func (p *parser) problem(path, format string, args ...any) {
-	p.problems = append(p.problems, path+": "+fmt.Sprintf(format, args...))
+	if len(p.problems) < maxProblems {
+		p.problems = append(p.problems, path+": "+fmt.Sprintf(format, args...))
+	}
 }
 
 // parseStreamRequest reads the JSON body of a stream request. Nothing, as in no body, is an empty request. Unknown members are ignored, null
@@ -50,7 +58,7 @@ func parseStreamRequest(body []byte) (*streamRequest, error) {
 		p.text(fmt.Sprintf("/only/%d", i), item)
 	}
 	if has(top["client_id"]) {
-		req.clientID = p.text("/client_id", top["client_id"])
+		req.clientID = p.clientID(p.text("/client_id", top["client_id"]))
 	}
 	req.rules.Parameters = p.parameters("/parameters", top["parameters"])
 	p.metadata(top["app_metadata"])
@@ -92,6 +100,13 @@ func (p *parser) text(path string, value json.RawMessage) string {
 		return ""
 	}
 	return *s
+}
+
+func (p *parser) clientID(id string) string {
+	if len(id) > maxClientID {
+		p.problem("/client_id", "must not be longer than %d bytes", maxClientID)
+	}
+	return id
 }
 
 func (p *parser) boolean(path string, value json.RawMessage, otherwise bool) bool {

@@ -93,6 +93,28 @@ func TestBadStreamRequestsNameTheirFault(t *testing.T) {
 	}
 }
 
+// A small body can have a million faults: an answer that named all of them would be many times its size.
+func TestAnswersToBadRequestsAreSmall(t *testing.T) {
+	_, err := parseStreamRequest([]byte(`{"buckets":[` + strings.Repeat("0,", 1000) + `0]}`))
+	var f *fault
+	if !errors.As(err, &f) || len(f.details) > 2000 || !strings.HasPrefix(f.details, `["/buckets/0: must be an object","/buckets/1: `) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A key of the store has no room for it.
+func TestLongClientIDIsTheClientsFault(t *testing.T) {
+	for n, want := range map[int]bool{maxClientID: true, maxClientID + 1: false, 40_000: false} {
+		id := strings.Repeat("x", n)
+		if _, err := parseStreamRequest([]byte(`{"client_id":"` + id + `"}`)); (err == nil) != want {
+			t.Errorf("stream, %d bytes: got %v", n, err)
+		}
+		if _, _, err := parseCheckpointRequest([]byte(`{"client_id":"` + id + `","checkpoint_request_id":"1"}`)); (err == nil) != want {
+			t.Errorf("checkpoint request, %d bytes: got %v", n, err)
+		}
+	}
+}
+
 func TestPoint53_CheckpointRequestNumbers(t *testing.T) {
 	for _, raw := range []string{`"5"`, `5`, `"9223372036854775807"`, `1`} {
 		if _, _, err := parseCheckpointRequest([]byte(`{"client_id":"c","checkpoint_request_id":` + raw + `}`)); err != nil {

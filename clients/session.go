@@ -66,7 +66,7 @@ func (s *session) run(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case errors.Is(context.Cause(live), errExpired):
+	case errors.Is(err, errExpired), errors.Is(context.Cause(live), errExpired):
 		return s.farewell(ctx)
 	}
 	return err
@@ -118,10 +118,14 @@ func (s *session) sleep(ctx context.Context) error {
 	}
 }
 
-// tick says how long the token is good, if it is time to.
+// tick says how long the token is good, if it is time to. It fails with errExpired by the time of day: the deadline of ctx doesn't
+// notice when that is set.
 func (s *session) tick(ctx context.Context) error {
 	now := time.Now()
-	if now.Before(s.clock.due) || !now.Before(s.clock.expires) {
+	switch {
+	case !now.Before(s.clock.expires):
+		return errExpired
+	case now.Before(s.clock.due):
 		return ctx.Err()
 	}
 	s.clock.reset(now)

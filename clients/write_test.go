@@ -3,8 +3,12 @@ package clients_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/clients/clientstest"
 )
 
@@ -63,6 +67,36 @@ func TestPoint27_And51_WriteCheckpointInTheStream(t *testing.T) {
 	if c := q.open(t).checkpoint(); c.WriteCheckpoint != 1 {
 		t.Errorf("a later connection has write checkpoint %d", c.WriteCheckpoint)
 	}
+}
+
+// A write checkpoint that is reached while its session comes up must not wait for the next change.
+func TestWriteCheckpointReachedDuringTheFirstLook(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	heads, err := w.Heads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.NextWriteCheckpoint(t.Context(), "u1/c1", heads); err != nil {
+		t.Fatal(err)
+	}
+	for _, reach := range []bool{false, true} {
+		claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(time.Hour)}
+		moved, err := clients.Moved(clients.Config{Store: w.Store.Store}, []byte(`{"client_id":"c1"}`), claims, func() {
+			if reach {
+				w.Commit() // no operation
+			}
+		})
+		if err != nil || moved != reach {
+			t.Errorf("reached %v: got %v, %v", reach, moved, err)
+		}
+	}
+}
+
+func TestWriteCheckpointOfALongClientID(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	url := w.srv.URL + "/write-checkpoint2.json?client_id=" + strings.Repeat("x", 40_000)
+	resp, body := call(t, http.MethodGet, url, "Token "+clientstest.Token(t, "u1"), "")
+	expectFailure(t, resp, body, 400, "PSYNC_S2001")
 }
 
 func TestPoint53_CheckpointRequests(t *testing.T) {

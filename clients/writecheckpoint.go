@@ -36,7 +36,12 @@ func (s *Server) nextWriteCheckpoint(r *http.Request) (int64, error) {
 	if err != nil {
 		return 0, invalid("/: query is malformed")
 	}
-	key, err := s.openWrite(r, query.Get("client_id"))
+	p := &parser{}
+	clientID := p.clientID(query.Get("client_id"))
+	if len(p.problems) > 0 {
+		return 0, invalid(p.problems...)
+	}
+	key, err := s.openWrite(r, clientID)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +120,7 @@ var integer = regexp.MustCompile(`^-?[0-9]+$`)
 func parseCheckpointRequest(body []byte) (clientID string, id int64, err error) {
 	p := &parser{}
 	o := p.object("/", body)
-	clientID = p.text("/client_id", o["client_id"])
+	clientID = p.clientID(p.text("/client_id", o["client_id"]))
 	raw := o["checkpoint_request_id"]
 	var text string
 	if json.Unmarshal(raw, &text) != nil {
