@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -203,7 +204,7 @@ func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, e
 		}
 		for _, r := range b.rows { // those that this batch made partial are not in the file yet
 			if r.t == t && r.seq > 0 && r.partial() && len(keys) < limit {
-				keys = append(keys, r.bd.keyTuple(r.tuple))
+				keys = append(keys, bd.keyFrom(r))
 			}
 		}
 		return nil
@@ -225,11 +226,13 @@ func (bd *binding) keyOf(m *storage.Mark) Tuple {
 	return row
 }
 
-// keyTuple returns a copy of row with only its key columns.
-func (bd *binding) keyTuple(row Tuple) Tuple {
-	key := make(Tuple, len(row))
+// keyFrom returns the key columns of a partial row in the overlay, which the stream may have brought in another shape.
+func (bd *binding) keyFrom(r *row) Tuple {
+	key := make(Tuple, len(bd.rel.Columns))
 	for _, i := range bd.key {
-		key[i] = row[i]
+		if j, ok := r.bd.attnum[bd.rel.Columns[i].Attnum]; ok {
+			key[i] = bytes.Clone(r.tuple[j])
+		}
 	}
 	return key
 }
