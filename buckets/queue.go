@@ -33,6 +33,9 @@ type job struct {
 	done chan struct{} // closed when durable, or when the job will never run; nil if nobody waits
 }
 
+// jobBytes is what a job of the stream holds beside its changes, about: Postgres 14 sends every transaction of other tables, empty.
+const jobBytes = 256
+
 // queue holds what waits for the writer, bounded in bytes (I14): the stream (with control jobs, whose place in it counts), and
 // chunks. A job larger than the bound is let in alone.
 type queue struct {

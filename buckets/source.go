@@ -102,7 +102,7 @@ func (s *Store) Settle(ctx context.Context) error {
 // to the store afterwards. A transaction whose End is not above the source's stored position is dropped (I6). An error
 // means that the store can't go on (disk, corruption) or that ctx ended.
 func (s *Store) Apply(ctx context.Context, tx *Transaction) error {
-	return s.queue.put(ctx, &job{kind: jobTransaction, tx: tx, bytes: tx.Bytes})
+	return s.queue.put(ctx, &job{kind: jobTransaction, tx: tx, bytes: tx.Bytes + jobBytes})
 }
 
 // Keepalive queues a position received from the server while no transaction was open. Cheap when nothing moved.
@@ -110,7 +110,7 @@ func (s *Store) Keepalive(ctx context.Context, source string, pos Position) erro
 	if pos <= s.Durable(source) {
 		return nil
 	}
-	return s.queue.put(ctx, &job{kind: jobKeepalive, source: source, pos: pos})
+	return s.queue.put(ctx, &job{kind: jobKeepalive, source: source, pos: pos, bytes: jobBytes})
 }
 
 // Durable returns the source's position that is fsynced in the store: the only one that may be acknowledged (I2).

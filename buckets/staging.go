@@ -199,7 +199,7 @@ func (b *batch) applyPart(source string, st *staged) error {
 			Truncated: sc.Truncated, Prefix: sc.Prefix, Content: sc.Content,
 		}
 		if c.Op == Insert || c.Op == Update || c.Op == Delete {
-			if sc.Relation >= len(st.relations) {
+			if sc.Relation < 0 || sc.Relation >= len(st.relations) {
 				return fmt.Errorf("staged change names relation %d of %d", sc.Relation, len(st.relations))
 			}
 			c.Relation = st.relations[sc.Relation]
