@@ -384,6 +384,18 @@ func TestStalledClientIsClosed(t *testing.T) {
 	}
 }
 
+// A handler whose payload can't be sent sees at once that its client is gone: it is no fault of its own.
+func TestFailedSendEndsTheStream(t *testing.T) {
+	s := serve(t, accept(count(0)))
+	c := dialRaw(t, s.url)
+	c.ws.Close()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	out := newStream(1, &link{ws: c.ws, timeout: time.Second}, 1, cancel)
+	if err := out.Send(ctx, []byte("x")); err == nil || !errors.Is(context.Cause(ctx), errClosed) {
+		t.Errorf("got %v, context %v", err, context.Cause(ctx))
+	}
+}
+
 func TestClient(t *testing.T) {
 	const n = 1000
 	s := serve(t, Config{Accept: func(_ context.Context, setup *Setup) (Handler, error) {

@@ -57,5 +57,9 @@ func (s *Stream) Send(ctx context.Context, data []byte) error {
 	s.mu.Lock()
 	s.credit--
 	s.mu.Unlock()
-	return s.link.send(&Frame{Stream: s.id, Type: TypePayload, Flags: FlagNext, Data: data})
+	err := s.link.send(&Frame{Stream: s.id, Type: TypePayload, Flags: FlagNext, Data: data})
+	if err != nil {
+		s.cancel(errClosed) // before the handler sees the error: a client that is gone is no fault of the handler's
+	}
+	return err
 }
