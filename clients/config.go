@@ -20,6 +20,7 @@ type Config struct {
 	MaxStreams          int           // at a time, 200
 	MaxBuckets          int           // of a client, 1000
 	MaxParameterResults int           // of a client, 1000
+	ReadTimeout         time.Duration // a client that has not sent its request body by then is cut off, 30 s
 	WriteTimeout        time.Duration // a client that takes nothing for so long is cut off, 60 s
 }
 
@@ -47,6 +48,7 @@ const (
 	MaxStreamsDefault          = 200
 	MaxBucketsDefault          = 1000
 	MaxParameterResultsDefault = 1000
+	ReadTimeoutDefault         = 30 * time.Second
 	WriteTimeoutDefault        = time.Minute
 )
 
@@ -62,6 +64,9 @@ func (c *Config) fillDefaults() {
 	}
 	if c.MaxParameterResults == 0 {
 		c.MaxParameterResults = MaxParameterResultsDefault
+	}
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = ReadTimeoutDefault
 	}
 	if c.WriteTimeout == 0 {
 		c.WriteTimeout = WriteTimeoutDefault

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -54,7 +55,18 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /probes/startup", s.serveStartup)
 	mux.HandleFunc("GET /probes/liveness", s.serveLiveness)
 	mux.HandleFunc("GET /probes/readiness", s.serveReadiness)
-	return s.cors(s.known(mux))
+	return s.hurry(s.cors(s.known(mux)))
+}
+
+// hurry gives a client ReadTimeout to send its body, whatever the route: net/http reads on before it answers, if the handler didn't. At the
+// end of the body net/http lifts the deadline.
+func (s *Server) hurry(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.ReadTimeout)) // not every ResponseWriter can
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // known answers what no route matches: http.ServeMux would answer in plain text, and 405 for a wrong method.

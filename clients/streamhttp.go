@@ -14,9 +14,6 @@ import (
 // maxBody is the largest request body.
 const maxBody = 1 << 20
 
-// bodyTime is how long a client may take to send its request body.
-const bodyTime = 30 * time.Second
-
 // serveStream answers POST /sync/stream.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	sess, err := s.openStream(w, r)
@@ -104,10 +101,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, faultMediaType
 		}
 	}
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // not every ResponseWriter can
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = rc.SetReadDeadline(time.Time{})
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
 		f := invalid("/: must not be larger than 1 MiB")

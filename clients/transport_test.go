@@ -397,3 +397,45 @@ func TestStalledHTTPClientIsCutOff(t *testing.T) {
 	}
 	t.Error("the stalled stream keeps its place")
 }
+
+// A client that never sends the body it has announced must not hold its connection forever, on no route.
+func TestStalledBodyIsCutOff(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = 50 * time.Millisecond })
+	for _, tt := range []struct{ request, headers, status string }{
+		{"POST /sync/stream", "", "400"},
+		{"POST /sync/stream", "Content-Type: text/plain\r\n", "415"},
+		{"POST /sync/checkpoint-request", "", "400"},
+		{"GET /write-checkpoint2.json", "", "401"},
+		{"GET /probes/liveness", "", "200"},
+		{"POST /nowhere", "", "404"},
+		{"OPTIONS /sync/stream", "", "204"},
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		request := tt.request + " HTTP/1.1\r\nHost: weir\r\n" + tt.headers + "Content-Length: 10\r\n\r\n{"
+		_, err = io.WriteString(conn, request)
+		if err := errors.Join(err, conn.SetReadDeadline(time.Now().Add(patience))); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn) // to the end of the connection
+		if want := "HTTP/1.1 " + tt.status; err != nil || !strings.HasPrefix(string(answer), want) {
+			t.Errorf("%s: got %q, %v, want %s", tt.request, answer, err, want)
+		}
+	}
+}
+
+// The deadline of the body is not one of the stream.
+func TestStreamOutlivesTheReadTimeout(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = 300 * time.Millisecond })
+	q := w.request(t, "u1")
+	q.url = srv.URL
+	s := q.open(t)
+	s.round()
+	time.AfterFunc(400*time.Millisecond, func() { w.Commit(w.lists.Insert("a", "u1", "x")) })
+	s.diff()
+}
