@@ -130,7 +130,10 @@ func (s *Service) Run(ctx context.Context) error {
 
 // serve runs everything above the writer until ctx ends.
 func (s *Service) serve(ctx context.Context) error {
-	web := &http.Server{Handler: s.server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	web := &http.Server{
+		Handler: s.server.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
 	var listening errgroup.Group
 	listening.Go(func() error { return web.Serve(s.listener) })
 	defer func() {
