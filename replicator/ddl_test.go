@@ -96,3 +96,17 @@ func TestUnfitTableIsWaitedFor(t *testing.T) {
 		t.Errorf("faults %v", h.Faults)
 	}
 }
+
+// TestIdentityMovesToAnotherIndex: the stream names deleted rows by columns that were no key when the table was read.
+func TestIdentityMovesToAnotherIndex(t *testing.T) {
+	d := pgtest.New(t)
+	d.Exec(itemTable + "ALTER TABLE items ADD code text; UPDATE items SET code = 'c' || id; ALTER TABLE items ALTER code SET NOT NULL, ADD UNIQUE (code)")
+	w := newWorld(t, d, starRules, nil)
+	w.start()
+	w.compare(starTruth)
+	d.Exec("ALTER TABLE items REPLICA IDENTITY USING INDEX items_code_key; DELETE FROM items WHERE id < 5; UPDATE items SET code = 'd' || id WHERE id = 6")
+	w.until(func() bool { return w.store.Tables("default")[0].Generation > 1 })
+	w.compare(starTruth)
+	d.Exec("DELETE FROM items WHERE id = 7")
+	w.compare(starTruth)
+}

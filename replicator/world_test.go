@@ -200,28 +200,40 @@ func (w *world) rows() map[string]map[string]any {
 	return out
 }
 
+// reduce does as a client does: objects of the same type and id stand side by side if their source rows differ, and the newest shows.
 func reduce(v *buckets.View, b buckets.Bucket, out map[string]map[string]any) error {
+	type object struct{ id, subkey string }
+	type state struct {
+		op  buckets.OpID
+		row map[string]any
+	}
+	live, newest := map[object]state{}, map[string]buckets.OpID{}
 	var sum uint32
 	var last buckets.OpID
 	for more := true; more; {
 		var err error
 		more, _, err = v.Operations(b.FullName, last, v.Checkpoint(), func(op *buckets.Operation) bool {
 			sum, last = sum+op.Checksum, op.ID
-			id := string(op.Type) + " " + string(op.ObjectID)
+			id := object{string(op.Type) + " " + string(op.ObjectID), string(op.Subkey)}
 			switch op.Op {
 			case buckets.Put:
 				row := map[string]any{}
 				if err := json.Unmarshal(op.Data, &row); err != nil {
 					panic(err)
 				}
-				out[id] = row
+				live[id] = state{op.ID, row}
 			case buckets.Remove:
-				delete(out, id)
+				delete(live, id)
 			}
 			return true
 		})
 		if err != nil {
 			return err
+		}
+	}
+	for o, s := range live {
+		if s.op > newest[o.id] {
+			out[o.id], newest[o.id] = s.row, s.op
 		}
 	}
 	if sum != b.Checksum {
