@@ -41,6 +41,9 @@ func New(cfg Config) *Server {
 		ReadBufferSize:  1024,
 		WriteBufferSize: 1024,
 		WriteBufferPool: &sync.Pool{},
+		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
+			s.writeFault(w, r, &fault{status: status, code: codeInvalid, text: "The WebSocket handshake is malformed", cause: reason})
+		},
 	}
 	return s
 }

@@ -222,6 +222,26 @@ func TestPoint11_UnknownPath(t *testing.T) {
 	}
 }
 
+func TestMalformedUpgrade(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.srv.URL+"/sync/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectFailure(t, resp, string(body), 400, "PSYNC_S2001")
+}
+
 func TestPoint12_RequestBodies(t *testing.T) {
 	w := newWorld(t, definitions+mine)
 	// The form is looked at before the token.
