@@ -115,8 +115,10 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 	return nil
 }
 
-// publish tells the rest of the process what a durable batch changed.
+// publish tells the rest of the process what a durable batch changed. Who waited for the batch itself goes on last, so that nothing of
+// it comes as news to a subscription made afterwards.
 func (s *Store) publish(b *batch) {
+	s.feed.publish(b.news)
 	s.update(func() {
 		for name, pos := range b.positions {
 			s.sources[name].durable = pos
@@ -131,5 +133,4 @@ func (s *Store) publish(b *batch) {
 	for _, m := range b.passed {
 		close(m.done)
 	}
-	s.feed.publish(b.news)
 }
