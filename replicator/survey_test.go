@@ -47,11 +47,12 @@ func TestSurvey(t *testing.T) {
 	if typ := s.Schema.Tables[1].Columns[1].Type; typ.Kind != syncrules.TypeArray || typ.Elem.Name != "text" {
 		t.Errorf("type of tags: got %+v, want an array of text", typ)
 	}
-	got := show(s.Faults)
+	var got strings.Builder
+	got.WriteString(show(s.Faults))
 	for _, p := range all {
-		got += "# " + p.Name + "\n" + show(s.TableFaults(p))
+		got.WriteString("# " + p.Name + "\n" + show(s.TableFaults(p)))
 	}
-	golden(t, "survey.txt", strings.ReplaceAll(strings.ReplaceAll(got, role, "surveyor"), d.Name, "app"))
+	golden(t, "survey.txt", strings.ReplaceAll(strings.ReplaceAll(got.String(), role, "surveyor"), d.Name, "app"))
 
 	owner, err := ReadSurvey(t.Context(), d.URI(), "weir", all)
 	if err != nil {

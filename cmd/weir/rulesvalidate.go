@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirsync/weir/cmd/internal/config"
 	"github.com/weirsync/weir/replicator"
 	"github.com/weirsync/weir/syncrules"
 )
@@ -60,7 +61,7 @@ func newRulesValidate() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.source, "source", "", "`uri` of a database to check the rules against")
-	flags.StringVar(&o.publication, "publication", "weir", "`name` of the publication there")
+	flags.StringVar(&o.publication, "publication", config.PublicationDefault, "`name` of the publication there")
 	flags.BoolVar(&o.json, "json", false, "print a JSON array")
 	return cmd
 }
