@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
@@ -32,13 +34,13 @@ func TestTableGoes(t *testing.T) {
 				w.compare(itemTruth)
 				tables := w.store.Tables("default")
 				d.Exec(c.change)
-				w.until(func() bool { return w.gone(tables[len(tables)-1].ID) })
 				truth := itemTruth
 				if d.Value("SELECT count(*) FROM pg_class WHERE relname = 'items'") == "0" {
 					truth = "SELECT 'items', id, NULL FROM other WHERE false"
 				}
-				w.until(w.complete)
-				w.compare(truth)
+				w.until(func() bool {
+					return w.gone(tables[len(tables)-1].ID) && w.complete() && cmp.Equal(w.truth(truth), w.rows())
+				})
 				switch name {
 				case "renamed and back":
 					d.Exec(`UPDATE other SET v = 'unseen' WHERE id = 2; ALTER TABLE other RENAME TO items`)

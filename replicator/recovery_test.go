@@ -137,10 +137,14 @@ func TestLostSlot(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			writing, stop := context.WithCancel(t.Context())
+			written := make(chan error, 1)
+			go func() { written <- store.Run(writing) }()
 			if err := New(w.cfg, store).Run(t.Context()); !errors.Is(err, ErrHistoryLost) {
 				t.Errorf("run with policy stop: %v, want ErrHistoryLost", err)
 			}
-			if err := store.Close(); err != nil {
+			stop()
+			if err := errors.Join(<-written, store.Close()); err != nil {
 				t.Fatal(err)
 			}
 
