@@ -190,6 +190,8 @@ func TestDiesBeforeTheStoreKnowsTheSlot(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	written := make(chan error)
+	go func() { written <- store.Run(ctx) }()
 	func() {
 		defer func() {
 			if got, ok := recover().(error); !ok || !errors.Is(got, errDied) {
@@ -198,7 +200,8 @@ func TestDiesBeforeTheStoreKnowsTheSlot(t *testing.T) {
 		}()
 		_ = New(w.cfg, store).Run(ctx)
 	}()
-	if err := store.Close(); err != nil {
+	cancel()
+	if err := errors.Join(<-written, store.Close()); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
