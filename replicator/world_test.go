@@ -84,7 +84,7 @@ func (w *world) start() {
 		stopRunning()
 		err := <-ran
 		stopWriting()
-		if err := errors.Join(err, <-written, store.Close()); err != nil {
+		if err := errors.Join(err, <-written, store.Close(), buckets.Check(w.path)); err != nil {
 			w.t.Errorf("stop: %v", err)
 		}
 	}

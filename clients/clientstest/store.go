@@ -47,7 +47,7 @@ func (s *Store) open() {
 	s.Store = store
 	s.stop = func() {
 		cancel()
-		if err := errors.Join(<-done, store.Close()); err != nil {
+		if err := errors.Join(<-done, store.Close(), buckets.Check(s.path)); err != nil {
 			s.tb.Errorf("stop store: %v", err)
 		}
 	}
