@@ -78,31 +78,23 @@ func (s *Source) enter(state State) {
 	s.log.Info("source state", "state", string(state))
 }
 
-// fail notes why a session ended. The log hears of a fault once, however often it is met again.
-func (s *Source) fail(err error) {
-	h := &s.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	faults := faultsOf(err)
-	if faults.Error() != h.faults.Error() {
-		for _, f := range faults {
-			s.log.Warn("source fault", "fault", f.Message, "hint", f.Hint)
-		}
-	}
-	h.faults = faults
-}
+// fail notes why a session ended.
+func (s *Source) fail(err error) { s.replaceFaults(&s.health.faults, faultsOf(err), "source fault") }
 
 // failTables replaces the faults of single tables.
-func (s *Source) failTables(faults Faults) {
-	h := &s.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if faults.Error() != h.tables.Error() {
+func (s *Source) failTables(faults Faults) { s.replaceFaults(&s.health.tables, faults, "table fault") }
+
+// replaceFaults puts faults in the place of those before, which health guards. The log hears of them once, however often they are met
+// again.
+func (s *Source) replaceFaults(before *Faults, faults Faults, message string) {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	if faults.Error() != before.Error() {
 		for _, f := range faults {
-			s.log.Warn("table fault", "fault", f.Message, "hint", f.Hint)
+			s.log.Warn(message, "fault", f.Message, "hint", f.Hint)
 		}
 	}
-	h.tables = faults
+	*before = faults
 }
 
 // await notes what is being waited for; "" for nothing.

@@ -74,6 +74,8 @@
 //	| uv count | count x (uv definition, bytes lookup, 8 digest)                                         |
 //	+----------+-----------------------------------------------------------------------------------------+
 //
+// A lookup is opaque here; package buckets hashes those above 1 KiB, so that a key stays below bbolt's 32 KiB.
+//
 // A digest is the first 8 bytes of the op's SHA-256, whose first 4 are its checksum. An empty object id stands for the one of the
 // placement before when it is equal (flag in the length: 0 = same, n+1 = n bytes).
 //
