@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/weirsync/weir/buckets"
@@ -15,6 +16,7 @@ type Config struct {
 	Auth    *auth.Verifier
 	Sources Sources
 	Health  Health
+	Admin   http.Handler // of all routes under /api/; none by default
 	Logger  *slog.Logger // discards by default
 
 	MaxStreams          int           // at a time, 200

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/auth"
+	"github.com/weirsync/weir/clients/reply"
 )
 
 // fault is an error that a client may see. cause is for the log.
@@ -76,42 +77,9 @@ func asFault(err error) *fault {
 	return &fault{status: http.StatusInternalServerError, code: codeInvalid, text: "Something went wrong", cause: err}
 }
 
-// envelope is the JSON form of a fault.
-type envelope struct {
-	Error struct {
-		Name        string `json:"name"`
-		Code        string `json:"code"`
-		Status      int    `json:"status"`
-		Description string `json:"description"`
-		Details     string `json:"details,omitempty"`
-	} `json:"error"`
-}
-
 // writeFault answers with the fault.
 func (s *Server) writeFault(w http.ResponseWriter, r *http.Request, err error) {
 	f := asFault(err)
 	s.logFault(r.Context(), r.URL.Path, f)
-	var e envelope
-	e.Error.Name = "ServiceError"
-	if f.status == http.StatusUnauthorized {
-		e.Error.Name = "AuthorizationError"
-	}
-	e.Error.Code, e.Error.Status, e.Error.Description, e.Error.Details = f.code, f.status, f.text, f.details
-	writeJSON(w, f.status, e)
-}
-
-// writeJSON answers with v, which must be of a type that always encodes.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
-}
-
-// writeResult answers with the result of a JSON route.
-func writeResult(w http.ResponseWriter, v any) {
-	writeJSON(w, http.StatusOK, map[string]any{"data": v})
+	reply.Fail(w, &reply.Error{Status: f.status, Code: f.code, Text: f.text, Details: f.details})
 }

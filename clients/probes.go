@@ -3,6 +3,8 @@ package clients
 import (
 	"net/http"
 	"time"
+
+	"github.com/weirsync/weir/clients/reply"
 )
 
 // livenessLimit is how long replication may show nothing before a process counts as hanging.
@@ -37,7 +39,7 @@ func writeProbe(w http.ResponseWriter, p Probe, ok bool) {
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	writeJSON(w, status, probeBody{
+	reply.JSON(w, status, probeBody{
 		Ready: p.Ready, Started: p.Started, TouchedAt: p.Touched.UTC().Format("2006-01-02T15:04:05.000Z"), Reasons: p.Reasons,
 	})
 }

@@ -58,6 +58,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /probes/startup", s.serveStartup)
 	mux.HandleFunc("GET /probes/liveness", s.serveLiveness)
 	mux.HandleFunc("GET /probes/readiness", s.serveReadiness)
+	if s.cfg.Admin != nil {
+		mux.Handle("/api/", s.cfg.Admin)
+	}
 	return s.hurry(s.cors(s.known(mux)))
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients/reply"
 )
 
 // writeKey is the key of a client's write checkpoints: user id, and client id if there is one. A slash in the user id is escaped,
@@ -28,7 +29,7 @@ func (s *Server) serveWriteCheckpoint(w http.ResponseWriter, r *http.Request) {
 		s.writeFault(w, r, err)
 		return
 	}
-	writeResult(w, map[string]string{"write_checkpoint": strconv.FormatInt(id, 10)})
+	reply.Result(w, map[string]string{"write_checkpoint": strconv.FormatInt(id, 10)})
 }
 
 func (s *Server) nextWriteCheckpoint(r *http.Request) (int64, error) {
@@ -84,7 +85,7 @@ func (s *Server) serveCheckpointRequest(w http.ResponseWriter, r *http.Request) 
 		s.writeFault(w, r, err)
 		return
 	}
-	writeResult(w, map[string]string{"checkpoint_request_id": strconv.FormatInt(id, 10)})
+	reply.Result(w, map[string]string{"checkpoint_request_id": strconv.FormatInt(id, 10)})
 }
 
 func (s *Server) requestCheckpoint(w http.ResponseWriter, r *http.Request) (int64, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 )
@@ -14,7 +15,7 @@ func newRules() *cobra.Command {
 		Args:  takes(cobra.NoArgs),
 		RunE:  help,
 	}
-	cmd.AddCommand(newRulesEval(), newRulesExplain(), newRulesTest(), newRulesValidate())
+	cmd.AddCommand(newRulesEval(), newRulesExplain(), newRulesHistory(), newRulesShow(), newRulesTest(), newRulesValidate())
 	return cmd
 }
 
@@ -24,4 +25,13 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 		return io.ReadAll(stdin)
 	}
 	return os.ReadFile(name)
+}
+
+// versionNumber reads the number of a rules version.
+func versionNumber(text string) (uint32, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 {
+		return 0, usagef("%q is no version number; weir rules history lists them", text)
+	}
+	return uint32(n), nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -204,8 +203,5 @@ func (v *validation) printJSON(out io.Writer, file string) error {
 			file, d.Start.Line, d.Start.Column, d.End.Line, d.End.Column, d.Severity.String(), d.Message, d.Hint, d.Definition,
 		})
 	}
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(all)
+	return printJSON(out, all)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/clients/admin"
 	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/cmd/internal/config"
 	"github.com/weirsync/weir/replicator"
@@ -31,6 +32,7 @@ type Service struct {
 	store    *buckets.Store
 	sources  sources
 	server   *clients.Server
+	admin    *admin.Server
 	listener net.Listener
 }
 
@@ -64,8 +66,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	for i := range cfg.Sources {
 		s.sources = append(s.sources, replicator.New(sourceConfig(cfg, i, log), s.store))
 	}
+	s.admin = admin.New(admin.Config{Tokens: tokens(cfg.API.Tokens), Store: s.store, Logger: log})
 	s.server = clients.New(clients.Config{
-		Store: s.store, Auth: verifier, Sources: s.sources, Health: health{s.store, s.sources}, Logger: log,
+		Store: s.store, Auth: verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
 	})
 	return s, nil
 }
@@ -95,6 +98,13 @@ func newVerifier(cfg *config.Auth) (*auth.Verifier, error) {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
 	return v, nil
+}
+
+func tokens(secrets []config.Secret) (out []string) {
+	for _, s := range secrets {
+		out = append(out, string(s))
+	}
+	return out
 }
 
 func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config {
@@ -178,6 +188,7 @@ func (s *Service) deploy(ctx context.Context) error {
 func (s *Service) drain(ctx context.Context, web *http.Server) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
+	s.admin.Close()
 	if err := s.server.Shutdown(ctx); err != nil {
 		s.log.Warn("some clients did not take their goodbye and were cut off", "error", err)
 	}

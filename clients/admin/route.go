@@ -1,0 +1,33 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+)
+
+// route is a line of the table of routes.
+type route struct {
+	pattern string // of http.ServeMux
+	public  bool   // needs no token
+
+	// open reads the request and checks its shape. What it returns runs once the sender is authorized.
+	open func(r *http.Request) (action, error)
+}
+
+// action does a request's work. Its result is the answer's data, or writes the answer itself if it is an answer. Errors that are
+// no *reply.Error go to the log, and the client learns nothing of them.
+type action func(ctx context.Context) (any, error)
+
+// answer is a result that has a form of its own.
+type answer interface {
+	write(w http.ResponseWriter, r *http.Request)
+}
+
+// routes is the table of routes.
+func (s *Server) routes() []route {
+	return []route{
+		{pattern: "GET /api/v1/openapi.yaml", public: true, open: s.openOpenAPI},
+		{pattern: "GET /api/v1/rules/versions", open: s.openVersions},
+		{pattern: "GET /api/v1/rules/versions/{version}", open: s.openVersion},
+	}
+}
