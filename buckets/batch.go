@@ -23,6 +23,7 @@ type batch struct {
 
 	look   bool      // Store.Changed is due
 	passed []*marker // to be released once durable
+	ended  []*version
 	news   news
 }
 
@@ -54,9 +55,6 @@ func (b *batch) apply(jobs []*job, kept map[string]Position) error {
 			b.setPosition(name, pos)
 		}
 	}
-	if err := b.sweep(); err != nil {
-		return err
-	}
 	if err := b.flush(); err != nil {
 		return err
 	}
@@ -87,6 +85,8 @@ func (b *batch) job(j *job) error {
 		return b.transaction(j.tx)
 	case jobPart:
 		return b.part(j.part)
+	case jobChore:
+		return j.control(b)
 	case jobControl, jobChunk:
 		j.err = j.control(b)
 		if storage.IsCorruption(j.err) {

@@ -34,7 +34,7 @@ func (t *table) bind(rel *Relation) *binding {
 	}
 	target := rulesRelation(t.Source, rel)
 	for _, d := range t.defs {
-		if d.rules == nil {
+		if !d.alive() {
 			continue
 		}
 		if tab := d.rules.Bind(target); tab != nil {
@@ -96,6 +96,9 @@ func (sc *scratch) reset() {
 func (bd *binding) evaluate(row Tuple, sc *scratch) evaluation {
 	ev, start := evaluation{}, len(sc.places)
 	for _, e := range bd.evals {
+		if e.def.rec.Dead { // since this batch
+			continue
+		}
 		rows, params := len(sc.result.Rows), len(sc.result.Params)
 		e.tab.Eval(syncrules.Row(row), &sc.result)
 		for _, r := range sc.result.Rows[rows:] {

@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -35,23 +36,21 @@ type definition struct {
 	rec    storage.Definition
 	prefix string                // of its buckets' names: "<id>#"
 	rules  *syncrules.Definition // of the newest live version that has it; nil if dead
+
+	planned map[string]bool // sources whose relations that it reads are all tracked; the driver plans anew after a start
 }
 
-// version is a deployed rules text. ids is parallel to the program's definitions.
-type version struct {
-	Version
-	ids     []DefinitionID
-	byRules map[*syncrules.Definition]*definition
-	planned map[string]bool // sources whose relations are all tracked; not stored, the driver plans anew after a start
-}
+// alive reports whether a live version has the definition.
+func (d *definition) alive() bool { return !d.rec.Dead && d.rules != nil }
 
-func (v *version) live() bool { return v.State == Active || v.State == Deploying }
-
-func (v *version) record() storage.Version {
-	return storage.Version{
-		State: string(v.State), Text: v.Text, Note: v.Note, Reason: v.Reason,
-		Created: v.Created, Changed: v.Changed, Definitions: v.ids,
+// find returns the living definition with the meaning of rules, or nil.
+func (c *catalog) find(rules *syncrules.Definition) *definition {
+	for _, d := range c.definitions {
+		if !d.rec.Dead && bytes.Equal(d.rec.Fingerprint, rules.Fingerprint[:]) {
+			return d
+		}
 	}
+	return nil
 }
 
 // table is a tracked table in the writer's memory.
@@ -69,7 +68,17 @@ type table struct {
 
 // streamed reports whether stream changes are evaluated for the table: once a generation has begun, while a definition lives.
 func (t *table) streamed() bool {
-	return t.Phase != Registered && !t.dropped && slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
+	return t.Phase != Registered && !t.dropped && t.wanted()
+}
+
+// wanted reports whether a definition of the table lives.
+func (t *table) wanted() bool {
+	return slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
+}
+
+// dying reports whether a definition of the table is dead, so that rows may still have memberships of it.
+func (t *table) dying() bool {
+	return slices.ContainsFunc(t.defs, func(d *definition) bool { return d.rec.Dead })
 }
 
 // entombs reports whether a deleted row must leave a tombstone, so that no chunk resurrects it: until the fence is passed (I8).
@@ -110,7 +119,7 @@ func (c *catalog) load(tx *storage.Tx, sources []string) error {
 }
 
 func (c *catalog) addDefinition(id DefinitionID, rec storage.Definition) *definition {
-	d := &definition{id: id, rec: rec, prefix: strconv.FormatUint(uint64(id), 10) + "#"}
+	d := &definition{id: id, rec: rec, prefix: strconv.FormatUint(uint64(id), 10) + "#", planned: map[string]bool{}}
 	c.definitions[id] = d
 	return d
 }
@@ -119,7 +128,7 @@ func (c *catalog) loadVersion(id VersionID, rec storage.Version) error {
 	v := &version{
 		Version: Version{
 			ID: id, State: VersionState(rec.State), Text: rec.Text, Note: rec.Note, Reason: rec.Reason,
-			Created: rec.Created, Changed: rec.Changed,
+			Created: rec.Created, Activated: rec.Activated, Changed: rec.Changed,
 		},
 		ids: rec.Definitions,
 	}
@@ -136,6 +145,13 @@ func (c *catalog) loadVersion(id VersionID, rec storage.Version) error {
 		}
 	}
 	c.addVersion(v)
+	if v.State == Active || v.State == Retiring { // it could not have been active otherwise
+		for _, id := range v.ids {
+			for _, source := range c.sourceNames {
+				c.definitions[id].planned[source] = true
+			}
+		}
+	}
 	return nil
 }
 
@@ -146,7 +162,7 @@ func synced(program *syncrules.Program) []*syncrules.Definition {
 
 // attach gives v its program and its definitions their rules.
 func (c *catalog) attach(v *version, program *syncrules.Program) error {
-	v.Program, v.planned, v.byRules = program, map[string]bool{}, map[*syncrules.Definition]*definition{}
+	v.Program, v.byRules = program, map[*syncrules.Definition]*definition{}
 	for i, rules := range synced(program) {
 		d := c.definitions[v.ids[i]]
 		if d == nil {
@@ -191,27 +207,6 @@ func (c *catalog) addTable(t *table) error {
 	id := relationID{t.Source, t.Relation.OID}
 	c.byRelation[id] = append(c.byRelation[id], t)
 	return nil
-}
-
-// live lists the versions that need data, the active one first.
-func (c *catalog) live() []*version {
-	var live []*version
-	for _, v := range []*version{c.active, c.deploying} {
-		if v != nil {
-			live = append(live, v)
-		}
-	}
-	return live
-}
-
-// sweeping reports whether a table's rows are being removed step by step.
-func (c *catalog) sweeping() bool {
-	for _, t := range c.tables {
-		if t.sweep {
-			return true
-		}
-	}
-	return false
 }
 
 // version returns a version by id.

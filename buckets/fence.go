@@ -11,9 +11,6 @@ import (
 // MarkerPrefix is the prefix of the logical messages that weir emits and looks for in the stream.
 const MarkerPrefix = "weir"
 
-// sweepRows is how many rows of a table one batch looks at, or how many tombstones, when it removes older generations.
-const sweepRows = 20000
-
 // marker is a message that somebody waits for.
 type marker struct {
 	source string
@@ -90,7 +87,7 @@ func (b *batch) marker(source, nonce string) {
 	switch {
 	case t == nil, t.Partials > 0 && t.Generation == m.gen:
 		b.passed = append(b.passed, m)
-	case t.Generation != m.gen || t.Phase != Repairing:
+	case t.Generation != m.gen || t.Phase != Repairing || !t.wanted():
 		m.result = ErrStaleGeneration
 		b.passed = append(b.passed, m)
 	default:
@@ -107,29 +104,30 @@ func (b *batch) refuse(t *table) {
 	}
 }
 
-// sweep goes on with the tables whose fence was passed: rows of older generations are no longer there in the source (I12), tombstones
-// have done their work. It takes a bounded step per batch; a table becomes Done when nothing is left to look at, unless a row
-// became partial meanwhile: then it must be repaired and fenced again.
-func (b *batch) sweep() error {
-	for _, t := range b.s.catalog.tables {
-		if !t.sweep {
-			continue
+// sweeping returns a table that has to be swept, or nil.
+func (c *catalog) sweeping() *table {
+	for _, t := range c.tables {
+		if t.sweep && t.wanted() {
+			return t
 		}
-		if t.Partials > 0 {
-			b.endSweep(t, false)
-			continue
-		}
-		more, err := b.sweepStep(t)
-		if err != nil {
-			return err
-		}
-		if more {
-			b.s.queue.wake()
-			continue
-		}
-		b.endSweep(t, true)
 	}
 	return nil
+}
+
+// sweep goes on with a table whose fence was passed: rows of older generations are no longer there in the source (I12), tombstones
+// have done their work. The table becomes Done when nothing is left to look at, unless a row became partial meanwhile: then it
+// must be repaired and fenced again.
+func (b *batch) sweep() error {
+	t := b.s.catalog.sweeping()
+	if t.Partials > 0 {
+		b.endSweep(t, false)
+		return nil
+	}
+	more, err := b.sweepStep(t)
+	if err == nil && !more {
+		b.endSweep(t, true)
+	}
+	return err
 }
 
 func (b *batch) endSweep(t *table, done bool) {
@@ -174,23 +172,23 @@ func (b *batch) sweepStep(t *table) (more bool, err error) {
 	return more, nil
 }
 
-// tombstones lists the keys of the next sweepRows rows that are marked as deleted. The step takes their marks away, so the next one
+// tombstones lists the keys of the next choreKeys rows that are marked as deleted. The step takes their marks away, so the next one
 // begins at the front again.
 func (b *batch) tombstones(t *table) (keys [][]byte, more bool, err error) {
 	err = b.tx.Marks(t.ID, func(key []byte, m storage.Mark) (bool, error) {
 		if len(m.Columns) == 0 {
 			keys = append(keys, key)
 		}
-		return len(keys) < sweepRows, nil
+		return len(keys) < choreKeys, nil
 	})
-	return keys, len(keys) == sweepRows, err
+	return keys, len(keys) == choreKeys, err
 }
 
-// oldRows lists the keys of an older generation, and tombstones, among the next sweepRows rows.
+// oldRows lists the keys of an older generation, and tombstones, among the next choreKeys rows.
 func (b *batch) oldRows(t *table) (keys [][]byte, more bool, err error) {
 	seen := 0
 	err = b.tx.Rows(t.ID, t.cursor, func(key []byte, r storage.Row) (bool, error) {
-		if seen++; seen > sweepRows {
+		if seen++; seen > choreKeys {
 			b.s.update(func() { t.cursor = bytes.Clone(key) })
 			more = true
 			return false, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -22,13 +23,25 @@ type harness struct {
 	tb   testing.TB
 	ctx  context.Context
 	path string
+	opts Options
 	stop func()
 	pos  Position // end of the last streamed transaction
 }
 
 func newHarness(tb testing.TB) *harness {
 	tb.Helper()
-	h := &harness{tb: tb, ctx: context.Background(), path: filepath.Join(tb.TempDir(), "weir.db"), pos: 1000}
+	return newHarnessWith(tb, Options{})
+}
+
+// newKeeping makes a harness whose store keeps replaced versions.
+func newKeeping(tb testing.TB, keep time.Duration) *harness {
+	tb.Helper()
+	return newHarnessWith(tb, Options{KeepRetired: keep})
+}
+
+func newHarnessWith(tb testing.TB, opts Options) *harness {
+	tb.Helper()
+	h := &harness{tb: tb, ctx: context.Background(), path: filepath.Join(tb.TempDir(), "weir.db"), opts: opts, pos: 1000}
 	h.open()
 	tb.Cleanup(func() {
 		h.stop()
@@ -44,7 +57,7 @@ func newHarness(tb testing.TB) *harness {
 
 func (h *harness) open() {
 	h.tb.Helper()
-	s, err := Open(h.path, Options{})
+	s, err := Open(h.path, h.opts)
 	if err != nil {
 		h.tb.Fatal(err)
 	}

@@ -120,8 +120,8 @@ func (h *modelStore) reopen() {
 // plan declares that every relation is tracked.
 func (h *modelStore) plan() {
 	h.s.update(func() {
-		if v := h.s.catalog.deploying; v != nil {
-			v.planned["default"] = true
+		for _, d := range h.s.catalog.definitions {
+			d.planned["default"] = true
 		}
 	})
 }
@@ -130,7 +130,11 @@ func (h *modelStore) commit() {
 	h.t.Helper()
 	jobs := h.jobs
 	h.jobs = nil
-	if err := h.s.commit(jobs, map[string]Position{}); err != nil {
+	kept := map[string]Position{}
+	if err := h.s.commit(jobs, kept); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.s.chore(kept); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	jobKeepalive
 	jobControl
 	jobChunk
+	jobChore // never queued
 )
 
 // job is a piece of work for the writer.
@@ -100,6 +101,12 @@ func (q *queue) run(ctx context.Context, j *job) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.stream)+len(q.chunks) == 0
 }
 
 func (q *queue) wake() {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/weirsync/weir/storage"
@@ -19,31 +18,46 @@ var ErrNoVersion = errors.New("no rules version is active")
 type View struct {
 	tx      *storage.Tx
 	cp      storage.Checkpoint
-	version *version
-	public  Version // of version, as it was when the view began
+	byRules map[*syncrules.Definition]*definition
+	public  Version // of the checkpoint, as it was when the view began
 	buf     []byte
 }
+
+// errOutdated says that a view began before its version was replaced, and looked for it afterwards.
+var errOutdated = errors.New("the view is of a version that has gone")
 
 // View runs fn over the newest checkpoint. It must not block in fn: an open read transaction pins freed pages.
 // ErrNoVersion while there is nothing to serve.
 func (s *Store) View(fn func(*View) error) error {
-	return s.db.View(func(tx *storage.Tx) error {
-		cp, err := tx.Checkpoint()
-		if err != nil {
+	for {
+		err := s.db.View(func(tx *storage.Tx) error {
+			v, err := s.view(tx)
+			if err != nil {
+				return err
+			}
+			return fn(v)
+		})
+		if !errors.Is(err, errOutdated) {
 			return err
 		}
-		s.mu.RLock()
-		v := s.catalog.version(cp.Version)
-		var public Version
-		if v != nil {
-			public = v.Version
-		}
-		s.mu.RUnlock()
-		if public.Program == nil {
-			return ErrNoVersion
-		}
-		return fn(&View{tx: tx, cp: cp, version: v, public: public})
-	})
+	}
+}
+
+func (s *Store) view(tx *storage.Tx) (*View, error) {
+	cp, err := tx.Checkpoint()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	v := s.catalog.version(cp.Version)
+	switch {
+	case v == nil:
+		return nil, ErrNoVersion
+	case v.Program == nil: // the update that ended it is durable
+		return nil, errOutdated
+	}
+	return &View{tx: tx, cp: cp, byRules: v.byRules, public: v.Version}, nil
 }
 
 // Checkpoint is the op id up to which everything is visible.
@@ -77,7 +91,7 @@ type Resolution struct {
 func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
 	out := &Resolution{}
 	res, err := r.Resolve(func(rules *syncrules.Definition, lookup []byte) ([][]byte, error) {
-		def, lookup := v.version.byRules[rules], lookupOf(lookup)
+		def, lookup := v.byRules[rules], lookupOf(lookup)
 		out.Lookups = append(out.Lookups, lookupKey(def.id, lookup))
 		var rows [][]byte
 		err := v.tx.Params(def.id, lookup, v.cp.Op, func(values []byte) error {
@@ -92,7 +106,7 @@ func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
 	out.Streams, out.ParameterResults = res.Streams, res.ParameterResults
 	out.Buckets = make([]Bucket, len(res.Buckets))
 	for i, b := range res.Buckets {
-		def := v.version.byRules[b.Definition]
+		def := v.byRules[b.Definition]
 		out.Buckets[i] = Bucket{ResolvedBucket: b, FullName: def.prefix + b.Name}
 		if err := v.tally(&out.Buckets[i], def.id); err != nil {
 			return nil, err
@@ -172,15 +186,11 @@ func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation
 
 // bucketID finds a bucket by its full name. A name of no definition of this store finds nothing.
 func (v *View) bucketID(full string) (BucketID, bool, error) {
-	prefix, name, ok := strings.Cut(full, "#")
+	def, name, ok := cutName(full)
 	if !ok {
 		return 0, false, nil
 	}
-	def, err := strconv.ParseUint(prefix, 10, 64)
-	if err != nil {
-		return 0, false, nil //nolint:nilerr // a name that is not ours
-	}
-	return v.tx.BucketID(DefinitionID(def), []byte(name))
+	return v.tx.BucketID(def, []byte(name))
 }
 
 // WriteCheckpoint returns the newest write checkpoint of key that the source positions of this view have passed.

@@ -22,7 +22,20 @@ type Options struct {
 	Now        func() time.Time // time.Now
 	QueueBytes int              // bound of each of the writer's queues, QueueBytesDefault
 	Sources    []string         // names of the configured sources, ["default"]
+
+	RowImages   RowImages     // RowImagesToast
+	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all (rules.keep_retired sets KeepRetiredDefault)
 }
+
+// RowImages says which column values are kept beside a row's state.
+type RowImages string
+
+// Row images. All of a row makes the store as large as the source, and lets a new definition be built without reading it.
+const (
+	RowImagesNone  RowImages = "none"  // every unchanged-TOAST update is repaired by a re-read
+	RowImagesToast RowImages = "toast" // values that an update may leave out because they are TOASTed
+	RowImagesAll   RowImages = "all"
+)
 
 // Store is a checkpoint store: one writer, many readers. All methods are safe for concurrent use.
 type Store struct {
@@ -45,6 +58,8 @@ type Store struct {
 	staged  map[string]*staged                 // big transactions that are being applied, by source; the writer's own
 
 	scratches []*scratch // one for each goroutine that evaluates; the writer's own
+	chores    []chore    // the writer's own
+	pace      pace       // of chores; the writer's own
 }
 
 // Open opens the store file at path, or creates it. The file stays locked against other processes until Close. A file that is not
@@ -55,6 +70,9 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.RowImages == "" {
+		opts.RowImages = RowImagesToast
 	}
 	if opts.QueueBytes == 0 {
 		opts.QueueBytes = QueueBytesDefault
@@ -71,6 +89,7 @@ func Open(path string, opts Options) (*Store, error) {
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}
+	s.chores = s.choresOf()
 	if err := db.View(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())
 	}

@@ -14,7 +14,7 @@ func TestLongSweepOfAnIdleStore(t *testing.T) {
 	h := newHarness(t)
 	h.deploy(ownerRules)
 	h.plan(items)
-	rows := make([]Tuple, 2*sweepRows+10)
+	rows := make([]Tuple, 2*choreKeys+10)
 	for i := range rows {
 		rows[i] = tuple(fmt.Sprint(i), "ann", "x", nil)
 	}
@@ -61,7 +61,7 @@ func TestManyTombstones(t *testing.T) {
 	h.deploy(ownerRules)
 	h.plan(items)
 	h.begin(items)
-	deleted := make([]Change, sweepRows+10)
+	deleted := make([]Change, choreKeys+10)
 	for i := range deleted {
 		deleted[i] = del(items, fmt.Sprint(i))
 	}

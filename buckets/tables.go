@@ -52,11 +52,6 @@ func (s *Store) Tables(source string) []Table {
 	return out
 }
 
-// wanted reports whether a definition of the table lives.
-func (t *table) wanted() bool {
-	return slices.ContainsFunc(t.defs, func(d *definition) bool { return !d.rec.Dead })
-}
-
 // Track declares that rel is a table of source. Definitions that read it and have no tracked table for it yet get one, in phase
 // Registered; existing ones are left alone. It reports the wanted tables of rel that now exist. Idempotent.
 func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Table, error) {
@@ -114,7 +109,7 @@ func (b *batch) track(source string, rel *Relation) error {
 	target := rulesRelation(source, rel)
 	var missing []DefinitionID
 	for id, d := range c.definitions {
-		if !d.rec.Dead && !covered[id] && d.rules != nil && d.rules.Bind(target) != nil {
+		if d.alive() && !covered[id] && d.rules.Bind(target) != nil {
 			missing = append(missing, id)
 		}
 	}

@@ -35,7 +35,7 @@ func (s *Store) write(ctx context.Context) error {
 	idle := time.NewTimer(keepaliveDelay)
 	defer idle.Stop()
 	kept := map[string]Position{} // positions of keepalives that are not stored yet
-	s.queue.wake()                // for a sweep that a process before did not end
+	s.queue.wake()                // for chores that a process before did not end
 	for ctx.Err() == nil {
 		due := false
 		if len(s.staged) > 0 { // goes first, and alone: a step per update
@@ -53,11 +53,15 @@ func (s *Store) write(ctx context.Context) error {
 		}
 		jobs := s.keep(s.queue.take(batchBytes), kept)
 		urgent := due || len(s.waiting) > 0 || ctx.Err() != nil
-		if len(jobs) == 0 && !s.catalog.sweeping() && (len(kept) == 0 || !urgent) {
-			continue
+		if len(jobs) > 0 || len(kept) > 0 && urgent {
+			if err := s.commit(jobs, kept); err != nil {
+				return err
+			}
 		}
-		if err := s.commit(jobs, kept); err != nil {
-			return err
+		if len(s.staged) == 0 && ctx.Err() == nil {
+			if err := s.chore(kept); err != nil {
+				return err
+			}
 		}
 	}
 	for {
@@ -122,6 +126,9 @@ func (s *Store) publish(b *batch) {
 	s.update(func() {
 		for name, pos := range b.positions {
 			s.sources[name].durable = pos
+		}
+		for _, v := range b.ended {
+			v.Program, v.byRules = nil, nil // not before: views of the checkpoint before may begin until now
 		}
 		close(s.moved)
 		s.moved = make(chan struct{})

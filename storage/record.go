@@ -19,6 +19,15 @@ type Source struct {
 	PublicationOID uint32 `json:"publication_oid"`
 }
 
+// States of a version. Definitions of the live ones have data; what only others name is reclaimed.
+const (
+	VersionDeploying = "deploying"
+	VersionActive    = "active"
+	VersionRetiring  = "retiring"
+	VersionRemoved   = "removed"
+	VersionFailed    = "failed"
+)
+
 // Version is a deployed rules text.
 type Version struct {
 	State       string         `json:"state"`
@@ -26,15 +35,21 @@ type Version struct {
 	Note        string         `json:"note,omitempty"`
 	Reason      string         `json:"reason,omitempty"`
 	Created     time.Time      `json:"created"`
+	Activated   time.Time      `json:"activated,omitzero"`
 	Changed     time.Time      `json:"changed"`
 	Definitions []DefinitionID `json:"definitions"` // in the order of the text
+}
+
+// Live reports whether the version's definitions have data.
+func (v *Version) Live() bool {
+	return v.State == VersionDeploying || v.State == VersionActive || v.State == VersionRetiring
 }
 
 // Definition is a compiled definition's identity.
 type Definition struct {
 	Name        string `json:"name"`
 	Fingerprint []byte `json:"fingerprint"`
-	Dead        bool   `json:"dead,omitempty"` // no live version has it; it is never evaluated again (I3b)
+	Dead        bool   `json:"dead,omitempty"` // no live version has it: it is never evaluated again (I3b), its data is being removed
 }
 
 // Table is a tracked table. Relation is opaque here.

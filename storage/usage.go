@@ -1,0 +1,45 @@
+package storage
+
+import "bytes"
+
+// Usage is what the buckets of a definition hold.
+type Usage struct {
+	Buckets int64
+	Ops     int64 // of their histories
+	Bytes   int64 // of op blocks, as stored
+}
+
+// Add adds what other counted.
+func (u *Usage) Add(other Usage) {
+	u.Buckets += other.Buckets
+	u.Ops += other.Ops
+	u.Bytes += other.Bytes
+}
+
+// Usage counts up to limit buckets of a definition, from a place on that it returned as next; nil is the beginning, and the end.
+func (tx *Tx) Usage(def DefinitionID, from []byte, limit int) (u Usage, next []byte, err error) {
+	prefix := appendU64(nil, uint64(def))
+	c := tx.section(secNames).Cursor()
+	for k, v := c.Seek(append(prefix[:8:8], from...)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if u.Buckets == int64(limit) {
+			return u, bytes.Clone(k[8:]), nil
+		}
+		id := BucketID(key64(v))
+		state, err := tx.Bucket(id)
+		if err != nil {
+			return u, nil, err
+		}
+		u.Add(Usage{Buckets: 1, Ops: state.Base.Count + state.Pending.Count, Bytes: tx.blockBytes(id)})
+	}
+	return u, nil, nil
+}
+
+// blockBytes is the size of a bucket's blocks. Only the places of long values are read.
+func (tx *Tx) blockBytes(id BucketID) (n int64) {
+	prefix := appendU64(nil, uint64(id))
+	c := tx.section(secOps).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		n += int64(len(k) + len(v))
+	}
+	return n
+}
