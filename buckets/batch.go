@@ -183,6 +183,9 @@ func (b *batch) changeOf(tx *Transaction, c *Change) error {
 		if !t.streamed() {
 			continue
 		}
+		if err := b.keepShape(t, c.Relation); err != nil {
+			return err
+		}
 		err := b.rowChange(t, t.bind(c.Relation), c, tx.End)
 		if errors.Is(err, errNoKey) {
 			err = b.restart(t, err)

@@ -62,6 +62,7 @@ type table struct {
 	swept   bool   // this generation's sweep is over, only tombstones can be left
 	dropped bool   // the source has it no more: its rows go
 	fence   *marker
+	fitting *Relation // the newest one whose shape was found to be Relation's
 	defs    []*definition
 	binding sync.Map // *Relation -> *binding
 }

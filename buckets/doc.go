@@ -27,6 +27,8 @@
 //   - Touched, unverified and tombstones mean something only while the row's generation is the table's and unfinished, so that finishing
 //     a table rewrites no row. What an older generation left counts as absent, except for its placements.
 //
+// A row in another shape than its table's begins the table anew in the same batch, so no checkpoint shows rows of two shapes (I13).
+//
 // A table that gets a partial row when it is Done goes back to Repairing: the gate (I9) closes until a re-read and another
 // fence have passed.
 //

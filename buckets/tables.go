@@ -161,7 +161,7 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 	b.change(t, func() {
 		t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
 		t.Generation++
-		t.sweep, t.cursor, t.swept = false, nil, false
+		t.sweep, t.cursor, t.swept, t.fitting = false, nil, false, nil
 	})
 	b.look = true
 	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", t.Generation)

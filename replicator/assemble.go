@@ -131,6 +131,7 @@ func (a *assembler) relation(data []byte) error {
 		a.bound[m.OID] = b
 	}
 	if b.message != nil && reflect.DeepEqual(b.message, m) && b.rel != nil {
+		a.reg.described()
 		return nil
 	}
 	b.message, b.catalog = m, nil
@@ -155,6 +156,9 @@ func (a *assembler) bind(b *binding, news bool) {
 		}
 	case fits(cat, b.message):
 		b.rel = cat
+		if news {
+			a.reg.described()
+		}
 	default:
 		b.rel = reshape(cat, b.message)
 		if news {

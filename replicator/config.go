@@ -56,6 +56,7 @@ type hooks struct {
 	chunkRead    func(ctx context.Context, rel *buckets.Relation) // after its COMMIT, before it is saved
 	slotCreated  func()                                           // after the slot exists, before the store knows it
 	received     func(tx *buckets.Transaction)                    // before a transaction is handed to the store
+	planning     func(ctx context.Context)                        // before the catalog is read
 	step         func(name string, table buckets.TableID)         // a table enters a step of its snapshot
 }
 

@@ -58,6 +58,9 @@ func (s *Source) held() bool {
 // lookSoon is the first pause between looks at the catalog after the stream brought something unknown.
 const lookSoon = 50 * time.Millisecond
 
+// doubtMax is how long a description in the stream that says nothing new may wait for a look: vacuuming causes them too.
+const doubtMax = time.Second
+
 func (d *driver) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -74,6 +77,10 @@ func (d *driver) run(ctx context.Context) error {
 		case <-d.s.reg.wake:
 			// What the stream has brought may not be visible to us yet: look at once, and again soon.
 			d.due, d.every = time.Time{}, lookSoon
+		case <-d.s.reg.doubt:
+			if by := time.Now().Add(doubtMax); by.Before(d.due) {
+				d.due = by
+			}
 		case <-ctx.Done():
 			return nil
 		}
@@ -114,6 +121,9 @@ func definitionIDs(defs []buckets.Definition) []buckets.DefinitionID {
 
 // replan reads the catalog, publishes and tracks what is new.
 func (d *driver) replan(ctx context.Context, want demand) error {
+	if hook := d.s.cfg.hooks.planning; hook != nil {
+		hook(ctx)
+	}
 	if err := d.checkSlot(ctx); err != nil {
 		return err
 	}

@@ -19,12 +19,13 @@ type registry struct {
 	changed   map[uint32]bool              // the stream brought another shape
 	unknown   map[uint32]bool              // asked for already
 	wake      chan struct{}                // capacity 1: the planner should look
+	doubt     chan struct{}                // capacity 1: the planner should look within doubtMax
 }
 
 func newRegistry() *registry {
 	return &registry{
 		relations: map[uint32]*buckets.Relation{}, changed: map[uint32]bool{}, unknown: map[uint32]bool{},
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
 	}
 }
 
@@ -91,6 +92,15 @@ func (r *registry) settle(oids []uint32) {
 	defer r.mu.Unlock()
 	for _, oid := range oids {
 		delete(r.changed, oid)
+	}
+}
+
+// described notes that the stream described a relation as it is known. Postgres does so where something may have changed, and not all
+// of that can be seen here: a column that was dropped and added again has its old name and type, and another number in the catalog.
+func (r *registry) described() {
+	select {
+	case r.doubt <- struct{}{}:
+	default:
 	}
 }
 
