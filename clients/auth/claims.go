@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,8 @@ type Claims struct {
 // payload holds the claims by their exact names: encoding/json would take "SUB" for "sub".
 type payload map[string]json.RawMessage
 
-// check checks the claims of a token whose signature is right.
-func (v *Verifier) check(text []byte) (*Claims, error) {
+// check checks the claims of a token that a key with grant g has signed.
+func (v *Verifier) check(text []byte, g grant) (*Claims, error) {
 	var p payload
 	if err := json.Unmarshal(text, &p); err != nil {
 		return nil, invalid(malformed, err)
@@ -39,10 +40,14 @@ func (v *Verifier) check(text []byte) (*Claims, error) {
 		return nil, err
 	}
 	now := float64(v.now().UnixMilli()) / 1000
-	if err := p.checkTimes(now, issued, expires); err != nil {
+	if err := p.checkTimes(now, issued, expires, cmp.Or(g.lifetime, MaxLifetime)); err != nil {
 		return nil, err
 	}
-	if err := v.checkAudience(p["aud"]); err != nil {
+	audience := v.audience
+	if g.audience != nil {
+		audience = g.audience
+	}
+	if err := checkAudience(p["aud"], audience); err != nil {
 		return nil, err
 	}
 	if params, ok := p["parameters"]; ok && params[0] != '{' {
@@ -80,7 +85,7 @@ func (p payload) seconds(name string) (float64, error) {
 }
 
 // checkTimes checks in the order that gives a client the most useful answer. An iat in the future is no fault.
-func (p payload) checkTimes(now, issued, expires float64) error {
+func (p payload) checkTimes(now, issued, expires float64, most time.Duration) error {
 	tolerance := ClockTolerance.Seconds()
 	if _, ok := p["nbf"]; ok {
 		notBefore, err := p.seconds("nbf")
@@ -94,14 +99,14 @@ func (p payload) checkTimes(now, issued, expires float64) error {
 	if expires < now-tolerance {
 		return &Error{Code: codeExpired, Text: "JWT has expired"}
 	}
-	if lifetime := expires - issued; lifetime > MaxLifetime.Seconds() {
-		text := fmt.Sprintf("Token must expire in a maximum of %.0f seconds, got %.0fs", MaxLifetime.Seconds(), lifetime)
+	if lifetime := expires - issued; lifetime > most.Seconds() {
+		text := fmt.Sprintf("Token must expire in a maximum of %.0f seconds, got %.0fs", most.Seconds(), lifetime)
 		return &Error{Code: codeLifetime, Text: text}
 	}
 	return nil
 }
 
-func (v *Verifier) checkAudience(raw json.RawMessage) error {
+func checkAudience(raw json.RawMessage, accepted []string) error {
 	var one string
 	var several []string
 	switch {
@@ -113,13 +118,13 @@ func (v *Verifier) checkAudience(raw json.RawMessage) error {
 		return &Error{Code: codeAudience, Text: `Unexpected "aud" claim value: not a string or an array of strings`}
 	}
 	for _, aud := range several {
-		if slices.Contains(v.audience, aud) {
+		if slices.Contains(accepted, aud) {
 			return nil
 		}
 	}
 	return &Error{
 		Code: codeAudience, Text: `Unexpected "aud" claim value: it names none of the configured audiences`,
-		Cause: errors.New("the audiences of the token and of auth.audience have nothing in common"),
+		Cause: errors.New("the audiences of the token and those configured for its key have nothing in common"),
 	}
 }
 

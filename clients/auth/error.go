@@ -2,7 +2,7 @@ package auth
 
 // Error is why a token was not accepted. Cause is for the log, the rest may be shown to the client.
 type Error struct {
-	Code  string // PSYNC_S21xx
+	Code  string // PSYNC_S21xx or PSYNC_S22xx
 	Text  string
 	Cause error // may be nil
 }
@@ -19,6 +19,9 @@ const (
 	codeLifetime = "PSYNC_S2104"
 	codeAudience = "PSYNC_S2105"
 	codeMissing  = "PSYNC_S2106"
+	codeNoKeys   = "PSYNC_S2201"
+	codeAddress  = "PSYNC_S2203"
+	codeFetch    = "PSYNC_S2204"
 )
 
 func invalid(text string, cause error) *Error {

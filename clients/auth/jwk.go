@@ -31,6 +31,8 @@ type Key struct {
 	ID         string   // "" if it has none
 	Algorithms []string // that it may be used with
 	Material   any      // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+
+	grant grant
 }
 
 // Parse checks j and returns it as a Key. Errors don't repeat the key's material.

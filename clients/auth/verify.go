@@ -2,11 +2,8 @@ package auth
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,7 +12,7 @@ import (
 // ClockTolerance is how far the clocks of whoever signs tokens and ours may be apart.
 const ClockTolerance = 60 * time.Second
 
-// MaxLifetime is the longest that a token may be valid in all.
+// MaxLifetime is the longest that a token may be valid in all, unless its key says otherwise.
 const MaxLifetime = 24 * time.Hour
 
 // accepted algorithms. "none" is not among them, nor is any that golang-jwt might learn later.
@@ -23,92 +20,47 @@ var accepted = []string{
 	"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
-// KeySource gives keys. Several can be asked for one token.
-type KeySource interface {
-	// Keys returns what the source knows of a token whose header names kid ("" for none): the keys with this kid or, if there is
-	// none, its keys without kid.
-	Keys(ctx context.Context, kid string) ([]Key, error)
-}
-
-// Config says whom to trust.
-type Config struct {
-	Audience []string         // a token must be for one of them; empty: no token passes
-	Keys     []JWK            // static keys
-	Sources  []KeySource      // other keys
-	Now      func() time.Time // time.Now if nil
-}
-
-// Verifier verifies tokens. Safe for concurrent use.
-type Verifier struct {
-	audience []string
-	sources  []KeySource
-	now      func() time.Time
-	parser   *jwt.Parser
-}
-
-// New checks cfg. All faults of static keys are reported at once, by their index.
-func New(cfg Config) (*Verifier, error) {
-	v := &Verifier{
-		audience: cfg.Audience,
-		now:      cfg.Now,
-		// Claims are checked in claims.go: each fault has its own code.
-		parser: jwt.NewParser(jwt.WithValidMethods(accepted), jwt.WithoutClaimsValidation()),
-	}
-	if v.now == nil {
-		v.now = time.Now
-	}
-	var static staticKeys
-	var faults []error
-	for i := range cfg.Keys {
-		key, err := cfg.Keys[i].Parse()
-		if err != nil {
-			faults = append(faults, fmt.Errorf("jwks.keys[%d]: %w", i, err))
-		}
-		static = append(static, key)
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	v.sources = append([]KeySource{static}, cfg.Sources...)
-	return v, nil
-}
-
-// Verify checks the compact JWT token and returns what it says. Errors are *Error, except that of ctx.
+// Verify checks the compact JWT token and returns what it says. It waits for keys that are being fetched, for 3 seconds at most.
+// Errors are *Error, except that of ctx.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
-	var parsed jwt.MapClaims // only so that the parser accepts nothing but a JSON object
-	_, err := v.parser.ParseWithClaims(token, &parsed, func(t *jwt.Token) (any, error) { return v.keys(ctx, t) })
-	if err != nil {
-		return nil, classify(ctx, err)
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
-	if err != nil {
-		return nil, invalid(malformed, err)
-	}
-	claims, err := v.check(payload)
+	t, err := v.parse(token)
 	if err != nil {
 		return nil, err
 	}
-	return claims, nil
+	key, err := v.signer(t)
+	if errors.Is(err, errUnknownKey) && len(v.sets) > 0 {
+		if err := v.await(ctx); err != nil {
+			return nil, err
+		}
+		key, err = v.signer(t)
+	}
+	if err != nil {
+		return nil, v.explain(err)
+	}
+	return v.check(t.payload, key.grant)
+}
+
+// parsed is a token of the right form, whose signature nobody has checked.
+type parsed struct {
+	method    jwt.SigningMethod
+	kid       string
+	signed    string
+	signature []byte
+	payload   []byte
 }
 
 const malformed = "Token is not a well-formed JWT. Check the token format."
 
-func classify(ctx context.Context, err error) error {
-	var own *Error
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.As(err, &own):
-		return own
-	case errors.Is(err, jwt.ErrTokenMalformed):
-		return invalid(malformed, err)
-	default:
-		return invalid("signature verification failed", err)
+// parse takes a token apart. It believes nothing of it.
+func (v *Verifier) parse(token string) (*parsed, error) {
+	var claims jwt.MapClaims // only so that the parser accepts nothing but a JSON object
+	t, parts, err := v.parser.ParseUnverified(token, &claims)
+	if err != nil {
+		return nil, invalid(malformed, err)
 	}
-}
-
-// keys selects the keys that may have signed t.
-func (v *Verifier) keys(ctx context.Context, t *jwt.Token) (any, error) {
+	if !slices.Contains(accepted, t.Method.Alg()) {
+		return nil, invalid(malformed, errors.New("header alg is none of those accepted"))
+	}
 	if _, ok := t.Header["crit"]; ok {
 		return nil, invalid(malformed, errors.New("header crit is not supported"))
 	}
@@ -116,31 +68,34 @@ func (v *Verifier) keys(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, ok := t.Header["kid"]; ok && !isText {
 		return nil, invalid(malformed, errors.New("header kid is not a string"))
 	}
-	candidates, err := v.candidates(ctx, kid)
+	payload, err := v.parser.DecodeSegment(parts[1])
 	if err != nil {
-		return nil, err
+		return nil, invalid(malformed, err)
 	}
-	alg := t.Method.Alg()
-	var set jwt.VerificationKeySet
-	for _, key := range candidates {
-		if slices.Contains(key.Algorithms, alg) {
-			set.Keys = append(set.Keys, key.Material)
-		}
-	}
-	if len(set.Keys) == 0 {
-		return nil, invalid("Could not find an appropriate key in the keystore. The key is missing or no key matched the token.", nil)
-	}
-	return set, nil
+	return &parsed{method: t.Method, kid: kid, signed: parts[0] + "." + parts[1], signature: t.Signature, payload: payload}, nil
 }
 
-// candidates asks every source. A key with the token's kid shuts out all others, whichever source has it.
-func (v *Verifier) candidates(ctx context.Context, kid string) ([]Key, error) {
-	var named, unnamed []Key
-	for _, source := range v.sources {
-		keys, err := source.Keys(ctx, kid)
-		if err != nil {
-			return nil, err
-		}
+// errUnknownKey says that no key is there that has signed the token. Another one might be, later.
+var errUnknownKey = invalid("Could not find an appropriate key in the keystore. The key is missing or no key matched the token.", nil)
+
+// signer returns the key that has signed t. A key with the token's kid shuts out all others, whoever gave it.
+func (v *Verifier) signer(t *parsed) (*Key, error) {
+	named, unnamed := v.candidates(t.kid)
+	if key := t.signedBy(named); key != nil {
+		return key, nil
+	}
+	if len(named) > 0 {
+		return nil, invalid("signature verification failed", nil)
+	}
+	if key := t.signedBy(unnamed); key != nil {
+		return key, nil
+	}
+	return nil, errUnknownKey
+}
+
+// candidates returns the keys with this kid and those without any.
+func (v *Verifier) candidates(kid string) (named, unnamed []Key) {
+	sort := func(keys []Key) {
 		for _, key := range keys {
 			switch key.ID {
 			case "":
@@ -150,14 +105,59 @@ func (v *Verifier) candidates(ctx context.Context, kid string) ([]Key, error) {
 			}
 		}
 	}
-	if len(named) > 0 {
-		return named, nil
+	sort(v.static)
+	for _, set := range v.sets {
+		keys, _ := set.usable()
+		sort(keys)
 	}
-	return unnamed, nil
+	return named, unnamed
 }
 
-// staticKeys are the keys of the configuration.
-type staticKeys []Key
+// signedBy returns the key among keys that fits the token's algorithm and has signed it, or nil.
+func (t *parsed) signedBy(keys []Key) *Key {
+	for i := range keys {
+		key := &keys[i]
+		if slices.Contains(key.Algorithms, t.method.Alg()) && t.method.Verify(t.signed, t.signature, key.Material) == nil {
+			return key
+		}
+	}
+	return nil
+}
 
-// Keys returns all of them: the choice is the verifier's.
-func (s staticKeys) Keys(context.Context, string) ([]Key, error) { return s, nil }
+// await waits until all sets have been fetched again that may be, or patience ends.
+func (v *Verifier) await(ctx context.Context) error {
+	timer := time.NewTimer(v.timing.patience)
+	defer timer.Stop()
+	fetches := make([]<-chan struct{}, 0, len(v.sets))
+	for _, set := range v.sets {
+		if done := set.ask(); done != nil {
+			fetches = append(fetches, done)
+		}
+	}
+	for _, done := range fetches {
+		select {
+		case <-done:
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// explain finds out why a key is unknown.
+func (v *Verifier) explain(err error) error {
+	if !errors.Is(err, errUnknownKey) {
+		return err
+	}
+	if len(v.static) == 0 && len(v.sets) == 0 {
+		return &Error{Code: codeNoKeys, Text: "No keys are configured"}
+	}
+	for _, set := range v.sets {
+		if _, fault := set.usable(); fault != nil {
+			return fault
+		}
+	}
+	return err
+}

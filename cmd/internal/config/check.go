@@ -84,7 +84,7 @@ func (l *loader) checkListen() {
 
 func (l *loader) checkAuth() {
 	a := &l.config.Auth
-	if len(a.JWKS.Keys) > 0 && len(a.Audience) == 0 {
+	if len(a.JWKS.Keys)+len(a.JWKSURI) > 0 && len(a.Audience) == 0 {
 		l.faultNear("auth", "auth.audience", "is missing, so that no token would be accepted",
 			"write the aud of your tokens, such as [weir]")
 	}
@@ -92,6 +92,13 @@ func (l *loader) checkAuth() {
 		if audience == "" {
 			l.fault(element("auth.audience", i), "is empty", "write the aud of your tokens")
 		}
+	}
+	if a.Supabase && a.SupabaseJWTSecret == "" && len(l.config.Sources) > 0 && l.config.supabaseURI() == "" {
+		l.fault("auth.supabase", "is true, but no source is at db.PROJECT.supabase.co",
+			"write supabase_jwt_secret, or the address of the project's keys as jwks_uri")
+	}
+	if !a.Supabase && a.SupabaseJWTSecret != "" {
+		l.fault("auth.supabase_jwt_secret", "has no effect while auth.supabase is false", "write supabase: true beside it")
 	}
 	ids := make(map[string]bool)
 	for i := range a.JWKS.Keys {

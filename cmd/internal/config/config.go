@@ -1,10 +1,6 @@
 package config
 
-import (
-	"log/slog"
-
-	"github.com/weirsync/weir/clients/auth"
-)
+import "log/slog"
 
 // Config is the whole configuration.
 type Config struct {
@@ -41,39 +37,6 @@ type API struct {
 	Tokens []Secret `yaml:"tokens"`
 }
 
-// Auth says whose tokens clients may come with.
-type Auth struct {
-	Audience []string `yaml:"audience"`
-	JWKS     JWKS     `yaml:"jwks"`
-}
-
-// JWKS is a set of keys.
-type JWKS struct {
-	Keys []JWK `yaml:"keys"`
-}
-
-// JWK is a key of RFC 7517.
-type JWK struct {
-	Kty string `yaml:"kty"`
-	Alg string `yaml:"alg"`
-	Kid string `yaml:"kid"`
-	Use string `yaml:"use"` // "sig" or nothing
-	Crv string `yaml:"crv"`
-	K   Secret `yaml:"k"`
-	N   string `yaml:"n"`
-	E   string `yaml:"e"`
-	X   string `yaml:"x"`
-	Y   string `yaml:"y"`
-}
-
-// Key returns the key as package auth takes it, with the secret in clear.
-func (j *JWK) Key() auth.JWK {
-	return auth.JWK{
-		Kty: j.Kty, Alg: j.Alg, Kid: j.Kid, Crv: j.Crv,
-		K: string(j.K), N: j.N, E: j.E, X: j.X, Y: j.Y,
-	}
-}
-
 // Snapshot tunes the reading of whole tables.
 type Snapshot struct {
 	Concurrent  bool  `yaml:"concurrent"`
@@ -100,6 +63,7 @@ func Default() *Config {
 	return &Config{
 		Store:    Store{Path: "./weir.db"},
 		Listen:   "127.0.0.1:8080",
+		Auth:     Auth{BlockLocalJWKS: true},
 		Snapshot: Snapshot{Workers: 4, MemoryLimit: 256 * MiB, ChunkBytes: 8 * MiB},
 		Log:      Log{Level: slog.LevelInfo, Format: LogText},
 	}

@@ -19,9 +19,9 @@
 // not set. WEIR_ variables that are no key are not looked at: they may be
 // there for a ${NAME}.
 //
-// In the file, ${NAME} in a value stands for an environment variable, and $${
-// for ${ itself. It is put in after the YAML is read, so its text is never
-// taken for YAML.
+// In the file, a list of one text can be written without its dash, and ${NAME}
+// in a value stands for an environment variable, $${ for ${ itself. It is put
+// in after the YAML is read, so its text is never taken for YAML.
 //
 // No secret is ever printed: neither a value of a secret key, nor one that
 // came out of a ${NAME}, nor what else a shown line holds. Of a line only keys

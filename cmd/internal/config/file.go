@@ -113,6 +113,10 @@ func (l *loader) readStruct(n ast.Node, v reflect.Value, path string) {
 
 func (l *loader) readList(n ast.Node, v reflect.Value, path string) {
 	s, ok := n.(*ast.SequenceNode)
+	if _, single := scalarText(n); single && isLeaf(reflect.Zero(v.Type().Elem())) {
+		l.readNode(n, grow(v), element(path, 0)) // a list of one may be written without dash
+		return
+	}
 	if !ok {
 		l.faultAt(l.place(n), path, "is not a list", `write each element on a line of its own, after a dash`)
 		return

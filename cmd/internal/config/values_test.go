@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/weirsync/weir/clients/auth"
 )
 
 func TestSecretsDoNotShow(t *testing.T) {
@@ -16,6 +22,8 @@ func TestSecretsDoNotShow(t *testing.T) {
 	c := Default()
 	c.API.Tokens = []Secret{secret}
 	c.Auth.JWKS.Keys = []JWK{{Kty: "oct", K: secret}}
+	c.Auth.JWKSURI = []KeyURI{"https://app:" + secret + "@h/k?apikey=" + secret}
+	c.Auth.SupabaseJWTSecret = secret
 	c.Sources = []Source{
 		{URI: "postgres://app:" + secret + "@db:5432/app"},
 		{URI: "host=db user=app password=" + secret},
@@ -69,5 +77,25 @@ func TestDuration(t *testing.T) {
 	}
 	if err := setLeaf(reflect.ValueOf(&d).Elem(), "5"); err == nil {
 		t.Errorf("5 = %v, want an error", d)
+	}
+}
+
+func TestClientAuth(t *testing.T) {
+	c := Default()
+	c.Auth.JWKSURI, c.Auth.AllowIPRanges = []KeyURI{"https://a/k"}, []AddressRange{"10.0.0.0/8"}
+	c.Auth.Audience, c.Auth.Supabase, c.Auth.SupabaseJWTSecret = []string{"weir"}, true, "s"
+	c.Sources = []Source{{URI: "postgres://u@h/d"}, {URI: "postgres://u@db.project.supabase.co/d"}}
+	want := auth.Config{
+		Audience: []string{"weir"}, URIs: []string{"https://a/k"},
+		Addresses: auth.Addresses{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		Supabase:  auth.Supabase{URI: "https://project.supabase.co/auth/v1/.well-known/jwks.json", Secret: "s"},
+	}
+	sameRange := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+	if diff := cmp.Diff(want, c.ClientAuth(), cmpopts.IgnoreUnexported(auth.Config{}), sameRange); diff != "" {
+		t.Errorf("auth config (-want +got):\n%s", diff)
+	}
+	c.Auth.BlockLocalJWKS = false
+	if !c.ClientAuth().Addresses.AllowLocal {
+		t.Error("block_local_jwks: false allows no local address")
 	}
 }

@@ -31,6 +31,7 @@ type Service struct {
 	rules    string // text of the rules file, "" if none is configured
 	store    *buckets.Store
 	sources  sources
+	verifier *auth.Verifier
 	server   *clients.Server
 	admin    *admin.Server
 	listener net.Listener
@@ -47,8 +48,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	if s.rules, err = readRules(cfg.Rules.Path); err != nil {
 		return nil, err
 	}
-	verifier, err := newVerifier(&cfg.Auth)
-	if err != nil {
+	if s.verifier, err = newVerifier(cfg, log); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -68,7 +68,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}
 	s.admin = admin.New(admin.Config{Tokens: tokens(cfg.API.Tokens), Store: s.store, Logger: log})
 	s.server = clients.New(clients.Config{
-		Store: s.store, Auth: verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
+		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
 	})
 	return s, nil
 }
@@ -88,12 +88,10 @@ func readRules(path string) (string, error) {
 	return string(text), nil
 }
 
-func newVerifier(cfg *config.Auth) (*auth.Verifier, error) {
-	var keys []auth.JWK
-	for i := range cfg.JWKS.Keys {
-		keys = append(keys, cfg.JWKS.Keys[i].Key())
-	}
-	v, err := auth.New(auth.Config{Audience: cfg.Audience, Keys: keys})
+func newVerifier(cfg *config.Config, log *slog.Logger) (*auth.Verifier, error) {
+	authCfg := cfg.ClientAuth()
+	authCfg.Logger = log
+	v, err := auth.New(authCfg)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
@@ -149,6 +147,13 @@ func (s *Service) serve(ctx context.Context) error {
 	defer func() {
 		_ = web.Close()
 		_ = listening.Wait() // http.ErrServerClosed
+	}()
+	var verifying errgroup.Group
+	verifyCtx, stopVerifying := context.WithCancel(context.WithoutCancel(ctx))
+	verifying.Go(func() error { return s.verifier.Run(verifyCtx) })
+	defer func() {
+		stopVerifying()
+		_ = verifying.Wait() // nil
 	}()
 	s.log.Info("listening", "address", s.Addr().String())
 	if err := s.deploy(ctx); err != nil && ctx.Err() == nil {
