@@ -138,7 +138,7 @@ func (b *batch) checkpoint() error {
 	if !moved && len(reached) == 0 {
 		return nil
 	}
-	b.news.published, b.news.all, b.news.keys = true, b.news.all || activated, reached
+	b.news.published, b.news.op, b.news.all, b.news.keys = true, cp.Op, b.news.all || activated, reached
 	return b.tx.PutCheckpoint(cp)
 }
 

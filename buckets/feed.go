@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -11,6 +12,7 @@ const newsMax = 10000
 // news is what changed since the checkpoint before: what subscriptions are woken for. While the gate is closed it piles up, bounded.
 type news struct {
 	published bool
+	op        OpID // of the checkpoint
 	all       bool
 	buckets   map[string]struct{} // full names
 	lookups   map[string]struct{}
@@ -34,7 +36,8 @@ func (n *news) note(set *map[string]struct{}, name string) {
 
 // feed wakes the subscriptions that a checkpoint concerns: its cost grows with those, not with all that are there.
 type feed struct {
-	mu       sync.Mutex
+	mu       sync.RWMutex
+	op       OpID // of the newest checkpoint that was told
 	all      map[*Subscription]struct{}
 	byBucket index
 	byLookup index
@@ -50,6 +53,9 @@ func newFeed() *feed {
 }
 
 func (x index) add(name string, sub *Subscription) {
+	if name == "" {
+		return
+	}
 	if x[name] == nil {
 		x[name] = map[*Subscription]struct{}{}
 	}
@@ -57,6 +63,9 @@ func (x index) add(name string, sub *Subscription) {
 }
 
 func (x index) remove(name string, sub *Subscription) {
+	if name == "" {
+		return
+	}
 	if delete(x[name], sub); len(x[name]) == 0 {
 		delete(x, name)
 	}
@@ -78,7 +87,7 @@ func (f *feed) publish(n news) {
 		return
 	}
 	due := f.held
-	due.keys, f.held = n.keys, news{}
+	due.keys, f.held, f.op = n.keys, news{}, n.op
 	f.wake(&due)
 }
 
@@ -132,10 +141,22 @@ func (p *pending) bucket(name string) {
 
 // Wake says why a subscription was woken.
 type Wake struct {
-	All     bool     // anything may have changed (new version, many buckets at once)
-	Lookups bool     // a watched lookup changed: resolve again
-	Write   bool     // the watched write checkpoint was reached
-	Buckets []string // watched buckets that have new operations
+	Checkpoint OpID     // up to which everything has been told
+	All        bool     // anything may have changed (new version, many buckets at once)
+	Lookups    bool     // a watched lookup changed: resolve again
+	Write      bool     // the watched write checkpoint was reached
+	Buckets    []string // watched buckets that have new operations
+}
+
+// Add makes w tell what next tells too.
+func (w *Wake) Add(next Wake) {
+	w.Checkpoint = max(w.Checkpoint, next.Checkpoint)
+	w.All, w.Lookups, w.Write = w.All || next.All, w.Lookups || next.Lookups, w.Write || next.Write
+	for _, name := range next.Buckets {
+		if !slices.Contains(w.Buckets, name) {
+			w.Buckets = append(w.Buckets, name)
+		}
+	}
 }
 
 // Subscribe makes a subscription that watches nothing but versions.
@@ -158,30 +179,39 @@ func (sub *Subscription) note(fn func(*pending)) {
 }
 
 // Watch replaces what the subscription waits for: full bucket names, lookups (Resolution.Lookups) and a write checkpoint key ("" for
-// none). Changes published after the View from which they were taken are not missed if Watch is called
-// before that View, or if the caller looks at View once more after Watch.
-func (sub *Subscription) Watch(buckets, lookups []string, key string) {
+// none). If any bucket or lookup of them is new to it, it returns the checkpoint that was told last, else 0: if that is above
+// the View from which they were taken, something may have been missed, and the caller looks again.
+func (sub *Subscription) Watch(buckets, lookups []string, key string) OpID {
 	f := sub.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	sub.buckets = f.byBucket.replace(sub, sub.buckets, buckets)
-	sub.lookups = f.byLookup.replace(sub, sub.lookups, lookups)
-	if key == sub.key {
-		return
-	}
-	if sub.key != "" {
+	if key != sub.key {
 		f.byKey.remove(sub.key, sub)
-	}
-	if sub.key = key; key != "" {
 		f.byKey.add(key, sub)
+		sub.key = key
 	}
+	newBuckets := f.byBucket.replace(sub, &sub.buckets, buckets)
+	newLookups := f.byLookup.replace(sub, &sub.lookups, lookups)
+	if newBuckets || newLookups {
+		return f.op
+	}
+	return 0
 }
 
-func (x index) replace(sub *Subscription, old map[string]struct{}, names []string) map[string]struct{} {
-	next := make(map[string]struct{}, len(names))
+// Shared reports whether other subscriptions watch the bucket too.
+func (sub *Subscription) Shared(bucket string) bool {
+	sub.feed.mu.RLock()
+	defer sub.feed.mu.RUnlock()
+	return len(sub.feed.byBucket[bucket]) > 1
+}
+
+// replace makes sub watch names instead of those in set, and tells whether any of them is new.
+func (x index) replace(sub *Subscription, set *map[string]struct{}, names []string) (added bool) {
+	old, next := *set, make(map[string]struct{}, len(names))
 	for _, name := range names {
 		if next[name] = struct{}{}; !has(old, name) {
 			x.add(name, sub)
+			added = true
 		}
 	}
 	for name := range old {
@@ -189,7 +219,8 @@ func (x index) replace(sub *Subscription, old map[string]struct{}, names []strin
 			x.remove(name, sub)
 		}
 	}
-	return next
+	*set = next
+	return added
 }
 
 func has(set map[string]struct{}, name string) bool {
@@ -202,23 +233,27 @@ func has(set map[string]struct{}, name string) bool {
 func (sub *Subscription) Wait(ctx context.Context) (Wake, error) {
 	select {
 	case <-sub.ready:
-		return sub.take(), nil
+		return sub.Take(), nil
 	default:
 	}
 	select {
 	case <-sub.ready:
-		return sub.take(), nil
+		return sub.Take(), nil
 	case <-ctx.Done():
 		return Wake{}, ctx.Err()
 	}
 }
 
-func (sub *Subscription) take() Wake {
+// Take returns what there is to tell without waiting. A View that is opened afterwards is at the wake's checkpoint or at a later one, of
+// which the subscription has not been told yet: a commit is in the file a moment before its news are out.
+func (sub *Subscription) Take() Wake {
+	sub.feed.mu.RLock() // pending goes with op
+	defer sub.feed.mu.RUnlock()
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	p := sub.pending
 	sub.pending = pending{}
-	w := Wake{All: p.all, Lookups: p.lookups, Write: p.write}
+	w := Wake{Checkpoint: sub.feed.op, All: p.all, Lookups: p.lookups, Write: p.write}
 	for name := range p.buckets {
 		w.Buckets = append(w.Buckets, name)
 	}

@@ -78,7 +78,7 @@ type Bucket struct {
 	Last     OpID   // its newest op at the checkpoint, 0 if it has none
 }
 
-// Resolution is a request's answer with the state of each bucket.
+// Resolution is a request's answer.
 type Resolution struct {
 	Buckets          []Bucket // ordered by FullName
 	Streams          []syncrules.ResolvedStream
@@ -86,9 +86,23 @@ type Resolution struct {
 	Lookups          []string // what the answer depends on, for Subscription.Watch
 }
 
-// Resolve runs r's lookups as of the checkpoint and reads the state of the buckets. A resolver belongs to the program of one
-// version: ask Version again when it changed.
+// Resolve returns the answer with the state of each bucket.
 func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
+	out, err := v.Answer(r)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Buckets {
+		if err := v.State(&out.Buckets[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Answer runs r's lookups as of the checkpoint. The buckets that it returns have no state yet (State): a caller may know it already, or
+// refuse so many. A resolver belongs to the program of one version: ask Version again when it changed.
+func (v *View) Answer(r *syncrules.Resolver) (*Resolution, error) {
 	out := &Resolution{}
 	res, err := r.Resolve(func(rules *syncrules.Definition, lookup []byte) ([][]byte, error) {
 		def, lookup := v.byRules[rules], lookupOf(lookup)
@@ -106,18 +120,19 @@ func (v *View) Resolve(r *syncrules.Resolver) (*Resolution, error) {
 	out.Streams, out.ParameterResults = res.Streams, res.ParameterResults
 	out.Buckets = make([]Bucket, len(res.Buckets))
 	for i, b := range res.Buckets {
-		def := v.byRules[b.Definition]
-		out.Buckets[i] = Bucket{ResolvedBucket: b, FullName: def.prefix + b.Name}
-		if err := v.tally(&out.Buckets[i], def.id); err != nil {
-			return nil, err
-		}
+		prefix := v.byRules[b.Definition].prefix
+		full := prefix + b.Name
+		b.Name = full[len(prefix):] // one text for both
+		out.Buckets[i] = Bucket{ResolvedBucket: b, FullName: full}
 	}
 	slices.SortFunc(out.Buckets, func(x, y Bucket) int { return strings.Compare(x.FullName, y.FullName) })
 	return out, nil
 }
 
-func (v *View) tally(b *Bucket, def DefinitionID) error {
-	id, ok, err := v.tx.BucketID(def, []byte(b.Name))
+// State fills in the bucket's state at the checkpoint. Its cost does not depend on the bucket's size.
+func (v *View) State(b *Bucket) error {
+	b.Checksum, b.Count, b.Last = 0, 0, 0
+	id, ok, err := v.bucketID(b.FullName)
 	if err != nil || !ok {
 		return err
 	}

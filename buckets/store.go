@@ -124,6 +124,7 @@ func (s *Store) load(tx *storage.Tx) error {
 	if err != nil {
 		return err
 	}
+	s.feed.op = cp.Op
 	return tx.WriteCheckpoints(func(key string, w storage.WriteCheckpoint) error {
 		if !passed(cp.Positions, w.Heads) {
 			s.waiting[key] = w

@@ -242,6 +242,7 @@ func TestSubscriptionIsWokenByItsOwnOnly(t *testing.T) {
 	h.stream(ins(items, "2", "bob", "two", nil))
 	for sub, want := range map[*Subscription]Wake{ann: {Buckets: []string{name("ann")}}, bob: {Buckets: []string{name("bob")}}} {
 		got, err := sub.Wait(h.ctx)
+		want.Checkpoint = h.checkpoint()
 		if d := cmp.Diff(want, got); err != nil || d != "" {
 			t.Errorf("wake (%v) (-want +got):\n%s", err, d)
 		}
@@ -250,6 +251,31 @@ func TestSubscriptionIsWokenByItsOwnOnly(t *testing.T) {
 	cancel()
 	if w, err := ann.Wait(ctx); err == nil {
 		t.Errorf("ann is woken again: %+v", w)
+	}
+}
+
+// A session that acted on what it was told would skip what it wasn't: it must be able to see that there is more in the file.
+func TestWakeSaysUpToWhere(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items)
+	sub := h.Subscribe()
+	defer sub.Close()
+	before := h.checkpoint()
+	if got := sub.Watch([]string{"x"}, nil, ""); got != before {
+		t.Errorf("Watch returns %d, want %d", got, before)
+	}
+	h.stream(ins(items, "1", "ann", "one", nil)) // of a bucket that is not watched
+	after := h.checkpoint()
+	if got := sub.Take(); got.Checkpoint != after || after <= before || len(got.Buckets) > 0 {
+		t.Errorf("got %+v, want checkpoint %d above %d and nothing else", got, after, before)
+	}
+	h.reopen()
+	again := h.Subscribe()
+	defer again.Close()
+	if got := again.Take().Checkpoint; got != h.checkpoint() {
+		t.Errorf("after a restart: told up to %d, want %d", got, h.checkpoint())
 	}
 }
 

@@ -19,19 +19,22 @@ func RunSession(ctx context.Context, cfg Config, body []byte, claims *auth.Claim
 	return s.run(ctx)
 }
 
-// Moved looks at what the session would say first, has something happen, and tells whether the session notices (C6).
-func Moved(cfg Config, body []byte, claims *auth.Claims, happen func()) (bool, error) {
+// Noticed has something happen during a session's first look, and tells whether the session is told of it (C6).
+func Noticed(cfg Config, body []byte, claims *auth.Claims, happen func()) (bool, error) {
 	req, err := parseStreamRequest(body)
 	if err != nil {
 		return false, err
 	}
 	s := New(cfg).newSession(req, claims, 0)
-	r, _, err := s.view()
+	s.begin()
+	defer s.sub.Close()
+	_, res, err := s.view(true)
 	if err != nil {
 		return false, err
 	}
 	happen()
-	return s.moved(r)
+	s.watch(res)
+	return s.sub.Take().Write, nil
 }
 
 // Tick ticks a session whose token has expired by the time of day.

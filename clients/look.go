@@ -9,63 +9,63 @@ import (
 	"time"
 
 	"github.com/weirsync/weir/buckets"
-	"github.com/weirsync/weir/clients/wire"
-	"github.com/weirsync/weir/syncrules"
 )
 
-// round is what a client should hold at one checkpoint, and how that differs from what it was told last.
-type round struct {
-	checkpoint buckets.OpID
-	version    buckets.VersionID
-	write      int64 // write checkpoint that is reached, 0 if none
-	buckets    []buckets.Bucket
-	streams    []syncrules.ResolvedStream
+// lookTries is how often a session looks whether the news have caught up with the file, before it asks for everything instead. Commits
+// must follow each other within microseconds for that.
+const lookTries = 3
 
-	full    bool // a checkpoint line, else a diff of what follows
-	removed []string
-	updated []buckets.Bucket
-
-	ops int // sent so far
-}
-
-// look returns the newest round, or nil if there is nothing to say.
+// look returns the newest round, or nil if there is nothing to say. It reads only what the session has been told of: the buckets that
+// changed, everything if a lookup or the version did.
 func (s *session) look() (*round, error) {
 	s.looked = time.Now()
-	for {
-		r, res, err := s.view()
-		if err != nil {
+	for try := 1; ; try++ {
+		s.due.Add(s.sub.Take())
+		r, res, err := s.view(try >= lookTries)
+		switch {
+		case err != nil:
 			return nil, err
+		case r == nil:
+			continue
+		case res != nil && s.watch(res) > r.checkpoint: // C6
+			s.due.All = true
+			continue
 		}
-		if !s.watch(res) {
-			return s.compare(r), nil
-		}
-		moved, err := s.moved(r) // C6
-		if err != nil {
-			return nil, err
-		}
-		if !moved {
-			return s.compare(r), nil
-		}
+		s.due = buckets.Wake{}
+		return s.compare(r), nil
 	}
 }
 
-// view resolves the request at the newest checkpoint.
-func (s *session) view() (r *round, res *buckets.Resolution, err error) {
+// view reads the newest checkpoint. It returns no round if the session has not been told yet of all that changed up to there, unless it
+// is to be read all the same; and what the request resolves to, if that was asked.
+func (s *session) view(all bool) (r *round, res *buckets.Resolution, err error) {
 	err = s.store.View(func(v *buckets.View) (err error) {
 		if err := s.prepare(v); err != nil {
 			return err
 		}
-		if res, err = v.Resolve(s.resolver); err != nil {
-			return fmt.Errorf("resolve request: %w", err)
+		told := s.due.Checkpoint == v.Checkpoint()
+		r = &round{checkpoint: v.Checkpoint(), version: s.version}
+		switch {
+		case s.told == nil, s.told.version != s.version, s.due.All, !told && all:
+			res, err = s.resolve(v, r, nil)
+		case !told:
+			r = nil
+			return nil
+		case s.due.Lookups:
+			res, err = s.resolve(v, r, s.told.buckets)
+		default:
+			err = s.reread(v, r)
 		}
-		r = &round{checkpoint: v.Checkpoint(), version: s.version, buckets: res.Buckets, streams: res.Streams}
+		if err != nil {
+			return err
+		}
 		r.write, _, err = v.WriteCheckpoint(s.key)
 		return err
 	})
-	if err == nil {
-		err = s.limits.check(res)
+	if err != nil {
+		return nil, nil, err
 	}
-	return r, res, err
+	return r, res, nil
 }
 
 // prepare makes the resolver for the view's version, unless it is there.
@@ -80,6 +80,46 @@ func (s *session) prepare(v *buckets.View) (err error) {
 	return nil
 }
 
+// resolve asks for all buckets of the request. The state of those in known is taken from there, unless they are due.
+func (s *session) resolve(v *buckets.View, r *round, known []held) (*buckets.Resolution, error) {
+	res, err := v.Answer(s.resolver)
+	if err != nil {
+		return nil, fmt.Errorf("resolve request: %w", err)
+	}
+	if err := s.limits.check(res); err != nil {
+		return nil, err
+	}
+	for i := range res.Buckets {
+		b := &res.Buckets[i]
+		if at, ok := find(known, b.FullName); ok && !slices.Contains(s.due.Buckets, b.FullName) {
+			b.Checksum, b.Count, b.Last = known[at].Checksum, known[at].Count, known[at].Last
+		} else if err := v.State(b); err != nil {
+			return nil, fmt.Errorf("read bucket: %w", err)
+		}
+	}
+	r.resolved, r.buckets, r.streams = true, res.Buckets, res.Streams
+	return res, nil
+}
+
+// reread reads the buckets that are due: nothing else has changed.
+func (s *session) reread(v *buckets.View, r *round) error {
+	for _, name := range s.due.Buckets {
+		at, ok := find(s.told.buckets, name)
+		if !ok {
+			continue // watched until a moment ago
+		}
+		b := s.told.buckets[at].Bucket
+		if err := v.State(&b); err != nil {
+			return fmt.Errorf("read bucket: %w", err)
+		}
+		if differs(&s.told.buckets[at].Bucket, &b) {
+			r.updated = append(r.updated, b)
+		}
+	}
+	slices.SortFunc(r.updated, func(x, y buckets.Bucket) int { return strings.Compare(x.FullName, y.FullName) })
+	return nil
+}
+
 func (l limits) check(res *buckets.Resolution) error {
 	if n := len(res.Buckets); n > l.buckets {
 		return tooMany("buckets", n, l.buckets)
@@ -90,25 +130,26 @@ func (l limits) check(res *buckets.Resolution) error {
 	return nil
 }
 
-// moved tells whether the store is at another checkpoint than r. A write checkpoint can be reached without an operation.
-func (s *session) moved(r *round) (moved bool, err error) {
-	err = s.store.View(func(v *buckets.View) error {
-		write, _, err := v.WriteCheckpoint(s.key)
-		moved = v.Checkpoint() != r.checkpoint || v.Version().ID != r.version || write != r.write
-		return err
-	})
-	return moved, err
+// watch watches what the answer depends on. It returns the checkpoint up to which changes may have been missed.
+func (s *session) watch(res *buckets.Resolution) buckets.OpID {
+	names := make([]string, len(res.Buckets))
+	for i := range res.Buckets {
+		names[i] = res.Buckets[i].FullName
+	}
+	return s.sub.Watch(names, res.Lookups, s.key)
 }
 
-// compare fills in how r differs from what was sent, and returns nil if there is no need to send it.
+// compare fills in how r differs from what was told, and returns nil if there is no need to send it.
 func (s *session) compare(r *round) *round {
-	last := s.sent
+	last := s.told
 	// Streams can't change in a diff, whose bucket reasons are indexes into them.
-	if last == nil || last.version != r.version || !reflect.DeepEqual(last.streams, r.streams) {
+	if last == nil || last.version != r.version || r.resolved && !reflect.DeepEqual(last.streams, r.streams) {
 		r.full = true
 		return r
 	}
-	r.removed, r.updated = difference(last.buckets, r.buckets)
+	if r.resolved {
+		r.removed, r.updated = difference(last.buckets, r.buckets)
+	}
 	changed := len(r.removed) > 0 || len(r.updated) > 0 || r.write != last.write
 	if changed || s.owed && r.checkpoint > last.checkpoint {
 		return r
@@ -117,7 +158,7 @@ func (s *session) compare(r *round) *round {
 }
 
 // difference merges two lists in order of name.
-func difference(old, new []buckets.Bucket) (removed []string, updated []buckets.Bucket) {
+func difference(old []held, new []buckets.Bucket) (removed []string, updated []buckets.Bucket) {
 	for len(old) > 0 || len(new) > 0 {
 		switch order := compareFirst(old, new); {
 		case order < 0:
@@ -127,7 +168,7 @@ func difference(old, new []buckets.Bucket) (removed []string, updated []buckets.
 			updated = append(updated, new[0])
 			new = new[1:]
 		default:
-			if differs(&old[0], &new[0]) {
+			if differs(&old[0].Bucket, &new[0]) {
 				updated = append(updated, new[0])
 			}
 			old, new = old[1:], new[1:]
@@ -137,7 +178,7 @@ func difference(old, new []buckets.Bucket) (removed []string, updated []buckets.
 }
 
 // compareFirst compares the first names of two lists that are not both empty. The end comes after every name.
-func compareFirst(old, new []buckets.Bucket) int {
+func compareFirst(old []held, new []buckets.Bucket) int {
 	switch {
 	case len(old) == 0:
 		return 1
@@ -149,43 +190,4 @@ func compareFirst(old, new []buckets.Bucket) int {
 
 func differs(a, b *buckets.Bucket) bool {
 	return a.Checksum != b.Checksum || a.Count != b.Count || a.Priority != b.Priority || !slices.Equal(a.Reasons, b.Reasons)
-}
-
-// line encodes the round's first line.
-func (r *round) line(e *wire.Encoder) []byte {
-	if r.full {
-		return e.Checkpoint(&wire.Checkpoint{
-			LastOp: uint64(r.checkpoint), WriteCheckpoint: r.write, Buckets: wireBuckets(r.buckets), Streams: wireStreams(r.streams),
-		})
-	}
-	return e.Diff(&wire.Diff{
-		LastOp: uint64(r.checkpoint), WriteCheckpoint: r.write, Removed: r.removed, Updated: wireBuckets(r.updated),
-	})
-}
-
-func wireBuckets(list []buckets.Bucket) []wire.Bucket {
-	out := make([]wire.Bucket, len(list))
-	for i := range list {
-		b := &list[i]
-		out[i] = wire.Bucket{Name: b.FullName, Checksum: b.Checksum, Count: b.Count, Priority: b.Priority}
-		for _, reason := range b.Reasons {
-			w := wire.Reason{Index: reason.Subscription}
-			if reason.Default {
-				w = wire.Reason{Default: true, Index: reason.Stream}
-			}
-			out[i].Reasons = append(out[i].Reasons, w)
-		}
-	}
-	return out
-}
-
-func wireStreams(list []syncrules.ResolvedStream) []wire.Stream {
-	out := make([]wire.Stream, len(list))
-	for i, s := range list {
-		out[i] = wire.Stream{Name: s.Name, IsDefault: s.IsDefault}
-		for _, e := range s.Errors {
-			out[i].Errors = append(out[i].Errors, wire.StreamError{Subscription: e.Subscription, Message: e.Message})
-		}
-	}
-	return out
 }

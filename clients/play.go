@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/wire"
@@ -24,10 +23,10 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 		return nil, err
 	}
 	s.adopt(r)
-	groups := s.missing(r)
+	groups := s.missing()
 	for i, group := range groups {
-		for _, b := range group {
-			if next, err = s.fetch(ctx, r, b); next != nil || s.owed || err != nil {
+		for _, h := range group {
+			if next, err = s.fetch(ctx, r, h); next != nil || s.owed || err != nil {
 				return next, err
 			}
 		}
@@ -40,43 +39,9 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 	return nil, s.say(ctx, func(e *wire.Encoder) []byte { return e.Complete(uint64(r.checkpoint)) })
 }
 
-// adopt makes r what the client was told last. The client forgets buckets that it doesn't list.
-func (s *session) adopt(r *round) {
-	s.sent, s.owed = r, false
-	for _, name := range r.removed {
-		delete(s.positions, name)
-	}
-	if r.removed, r.updated = nil, nil; !r.full {
-		return
-	}
-	held := s.positions
-	s.positions = make(map[string]buckets.OpID, len(r.buckets))
-	for i := range r.buckets {
-		if pos, ok := held[r.buckets[i].FullName]; ok {
-			s.positions[r.buckets[i].FullName] = pos
-		}
-	}
-}
-
-// missing returns the buckets that have something to fetch (C3), in groups of one priority, most urgent first.
-func (s *session) missing(r *round) [][]*buckets.Bucket {
-	var groups [][]*buckets.Bucket
-	byPriority := map[int][]*buckets.Bucket{}
-	for i := range r.buckets {
-		if b := &r.buckets[i]; b.Last > s.positions[b.FullName] {
-			byPriority[b.Priority] = append(byPriority[b.Priority], b)
-		}
-	}
-	for priority := range byPriority {
-		groups = append(groups, byPriority[priority])
-	}
-	slices.SortFunc(groups, func(x, y []*buckets.Bucket) int { return x[0].Priority - y[0].Priority })
-	return groups
-}
-
 // fetch sends what the bucket has up to the round's checkpoint. If the round can't go on it is owed, and next is what follows it, if
 // that is known already.
-func (s *session) fetch(ctx context.Context, r *round, b *buckets.Bucket) (next *round, err error) {
+func (s *session) fetch(ctx context.Context, r *round, h *held) (next *round, err error) {
 	for more := true; more; {
 		if err := s.tick(ctx); err != nil {
 			return nil, err
@@ -84,13 +49,14 @@ func (s *session) fetch(ctx context.Context, r *round, b *buckets.Bucket) (next 
 		if next, err := s.interrupt(r); next != nil || err != nil {
 			return next, err
 		}
-		if more, s.owed, err = s.page(ctx, r, b.FullName); err != nil {
+		if more, s.owed, err = s.page(ctx, r, h); err != nil {
 			return nil, err
 		}
 		if s.owed {
 			return s.look()
 		}
 	}
+	delete(s.behind, h.FullName)
 	return nil, nil
 }
 
@@ -107,26 +73,28 @@ func (s *session) interrupt(r *round) (*round, error) {
 	if r.ops < patience {
 		return nil, nil
 	}
-	if _, err := s.sub.Wait(ended); err != nil {
+	w, err := s.sub.Wait(ended)
+	if err != nil {
 		return nil, nil //nolint:nilerr // nothing has changed
 	}
+	s.due.Add(w)
 	return s.look()
 }
 
 // page sends the next page of the bucket. more: there are others. overtaken: the round can't be completed.
-func (s *session) page(ctx context.Context, r *round, bucket string) (more, overtaken bool, err error) {
+func (s *session) page(ctx context.Context, r *round, h *held) (more, overtaken bool, err error) {
 	if err := s.out.Ready(ctx); err != nil {
 		return false, false, err
 	}
 	err = s.withEncoder(func(e *wire.Encoder) error {
-		p := pageWriter{e: e, next: s.positions[bucket]}
+		p := pageWriter{e: e, next: h.position}
 		err := s.store.View(func(v *buckets.View) (err error) {
 			if v.Version().ID != r.version {
 				overtaken = true // the bucket may be going away
 				return nil
 			}
-			e.BeginPage(bucket, uint64(p.next))
-			more, overtaken, err = v.Operations(bucket, p.next, r.checkpoint, p.add)
+			e.BeginPage(h.FullName, uint64(p.next))
+			more, overtaken, err = v.Operations(h.FullName, p.next, r.checkpoint, p.add)
 			return err
 		})
 		if err != nil {
@@ -137,7 +105,7 @@ func (s *session) page(ctx context.Context, r *round, bucket string) (more, over
 		}
 		more = more || p.full
 		r.ops += p.ops
-		s.positions[bucket] = p.next
+		h.position = p.next
 		return s.out.Send(ctx, e.EndPage(uint64(p.next), more))
 	})
 	return more, overtaken, err

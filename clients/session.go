@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,21 +31,19 @@ type session struct {
 	clock *clock
 
 	sub      *buckets.Subscription
-	watched  watched
+	due      buckets.Wake        // what changed since the last look
 	resolver *syncrules.Resolver // of version
 	version  buckets.VersionID
 	looked   time.Time // when the last look began
 
-	sent      *round                  // the last checkpoint or diff sent (C1)
+	told      *told                   // the last checkpoint or diff sent, nil before the first (C1)
 	owed      bool                    // it was given up: another must follow
-	positions map[string]buckets.OpID // of buckets that the client holds (C2)
+	behind    map[string]struct{}     // buckets told that have something to fetch (C3)
+	positions map[string]buckets.OpID // of buckets that the client says it holds, until the first checkpoint
 }
 
 // limits of a session.
 type limits struct{ buckets, parameterResults int }
-
-// watched is what the subscription watches.
-type watched struct{ buckets, lookups []string }
 
 // minGap is the least time between two looks: under a stream of commits a client gets rounds of many commits.
 const minGap = 10 * time.Millisecond
@@ -58,7 +55,7 @@ var errExpired = errors.New("the token has expired")
 
 // run serves the client until ctx ends or its token expires, which are no errors, or until something fails.
 func (s *session) run(ctx context.Context) error {
-	s.sub = s.store.Subscribe()
+	s.begin()
 	defer s.sub.Close()
 	live, cancel := context.WithDeadlineCause(ctx, s.clock.expires, errExpired)
 	defer cancel()
@@ -70,6 +67,12 @@ func (s *session) run(ctx context.Context) error {
 		return s.farewell(ctx)
 	}
 	return err
+}
+
+// begin subscribes. The write checkpoint is watched before the first look: it can be reached without an op (C6).
+func (s *session) begin() {
+	s.sub = s.store.Subscribe()
+	s.sub.Watch(nil, nil, s.key)
 }
 
 // serve plays rounds for as long as there are some, then waits for the next.
@@ -107,8 +110,9 @@ func (s *session) wait(ctx context.Context) (*round, error) {
 func (s *session) sleep(ctx context.Context) error {
 	for {
 		until, cancel := context.WithDeadline(ctx, s.clock.due)
-		_, err := s.sub.Wait(until)
+		w, err := s.sub.Wait(until)
 		cancel()
+		s.due.Add(w)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -167,20 +171,6 @@ func (s *session) say(ctx context.Context, encode func(e *wire.Encoder) []byte) 
 		return err
 	}
 	return s.withEncoder(func(e *wire.Encoder) error { return s.out.Send(ctx, encode(e)) })
-}
-
-// watch watches what the answer depends on, and reports whether that is news to the subscription.
-func (s *session) watch(res *buckets.Resolution) bool {
-	names := make([]string, len(res.Buckets))
-	for i := range res.Buckets {
-		names[i] = res.Buckets[i].FullName
-	}
-	if s.watched.buckets != nil && slices.Equal(names, s.watched.buckets) && slices.Equal(res.Lookups, s.watched.lookups) {
-		return false
-	}
-	s.watched = watched{names, res.Lookups}
-	s.sub.Watch(names, res.Lookups, s.key)
-	return true
 }
 
 func pause(ctx context.Context, d time.Duration) error {

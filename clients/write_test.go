@@ -81,13 +81,13 @@ func TestWriteCheckpointReachedDuringTheFirstLook(t *testing.T) {
 	}
 	for _, reach := range []bool{false, true} {
 		claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(time.Hour)}
-		moved, err := clients.Moved(clients.Config{Store: w.Store.Store}, []byte(`{"client_id":"c1"}`), claims, func() {
+		noticed, err := clients.Noticed(clients.Config{Store: w.Store.Store}, []byte(`{"client_id":"c1"}`), claims, func() {
 			if reach {
 				w.Commit() // no operation
 			}
 		})
-		if err != nil || moved != reach {
-			t.Errorf("reached %v: got %v, %v", reach, moved, err)
+		if err != nil || noticed != reach {
+			t.Errorf("reached %v: got %v, %v", reach, noticed, err)
 		}
 	}
 }
