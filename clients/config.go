@@ -19,7 +19,9 @@ type Config struct {
 	Admin   http.Handler // of all routes under /api/; none by default
 	Logger  *slog.Logger // discards by default
 
-	MaxStreams          int           // at a time, 200
+	MaxConnections      int           // HTTP streams and WebSockets at a time, 10,000
+	MaxUserConnections  int           // of one user at a time, 100
+	MaxRequestBytes     int           // of a request's body, 1 MiB
 	MaxBuckets          int           // of a client, 1000
 	MaxParameterResults int           // of a client, 1000
 	ReadTimeout         time.Duration // a client that has not sent its request body by then is cut off, 30 s
@@ -47,7 +49,9 @@ type Probe struct {
 
 // Defaults of Config.
 const (
-	MaxStreamsDefault          = 200
+	MaxConnectionsDefault      = 10_000
+	MaxUserConnectionsDefault  = 100
+	MaxRequestBytesDefault     = 1 << 20
 	MaxBucketsDefault          = 1000
 	MaxParameterResultsDefault = 1000
 	ReadTimeoutDefault         = 30 * time.Second
@@ -58,14 +62,19 @@ func (c *Config) fillDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = MaxStreamsDefault
-	}
-	if c.MaxBuckets == 0 {
-		c.MaxBuckets = MaxBucketsDefault
-	}
-	if c.MaxParameterResults == 0 {
-		c.MaxParameterResults = MaxParameterResultsDefault
+	for _, limit := range []struct {
+		value   *int
+		instead int
+	}{
+		{&c.MaxConnections, MaxConnectionsDefault},
+		{&c.MaxUserConnections, MaxUserConnectionsDefault},
+		{&c.MaxRequestBytes, MaxRequestBytesDefault},
+		{&c.MaxBuckets, MaxBucketsDefault},
+		{&c.MaxParameterResults, MaxParameterResultsDefault},
+	} {
+		if *limit.value == 0 {
+			*limit.value = limit.instead
+		}
 	}
 	if c.ReadTimeout == 0 {
 		c.ReadTimeout = ReadTimeoutDefault

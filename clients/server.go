@@ -24,7 +24,8 @@ type Server struct {
 	drain    context.CancelCauseFunc
 
 	mu      sync.Mutex
-	streams int // HTTP streams and WebSocket connections
+	places  int            // taken by HTTP streams and WebSockets
+	users   map[string]int // places by user
 	sockets map[*websocket.Conn]struct{}
 	running sync.WaitGroup
 }
@@ -34,7 +35,7 @@ var errDraining = errors.New("the server is shutting down")
 // New returns a server. It serves once its Handler is given connections.
 func New(cfg Config) *Server {
 	cfg.fillDefaults()
-	s := &Server{cfg: cfg, log: cfg.Logger, sockets: map[*websocket.Conn]struct{}{}}
+	s := &Server{cfg: cfg, log: cfg.Logger, users: map[string]int{}, sockets: map[*websocket.Conn]struct{}{}}
 	s.draining, s.drain = context.WithCancelCause(context.Background())
 	s.upgrader = websocket.Upgrader{
 		CheckOrigin:     func(*http.Request) bool { return true }, // tokens authorize, not cookies
@@ -110,26 +111,6 @@ func (s *Server) authorize(ctx context.Context, value string) (*auth.Claims, err
 		return nil, err
 	}
 	return s.cfg.Auth.Verify(ctx, token)
-}
-
-// admit takes one of the places for streams. leave gives it back.
-func (s *Server) admit() (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining.Err() != nil {
-		return nil, faultDraining
-	}
-	if s.streams >= s.cfg.MaxStreams {
-		return nil, faultTooBusy
-	}
-	s.streams++
-	s.running.Add(1)
-	return func() {
-		s.mu.Lock()
-		s.streams--
-		s.mu.Unlock()
-		s.running.Done()
-	}, nil
 }
 
 // Shutdown ends all streams in the way that makes clients come back at once, refuses new ones, and waits for them to be gone. When ctx

@@ -27,6 +27,7 @@ type session struct {
 	limits limits
 
 	rules syncrules.Request
+	user  string
 	key   string // of write checkpoints
 	clock *clock
 

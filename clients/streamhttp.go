@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -11,9 +12,6 @@ import (
 	"github.com/weirsync/weir/clients/auth"
 )
 
-// maxBody is the largest request body.
-const maxBody = 1 << 20
-
 // serveStream answers POST /sync/stream.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	sess, err := s.openStream(w, r)
@@ -21,7 +19,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		s.writeFault(w, r, err)
 		return
 	}
-	leave, err := s.admit()
+	leave, err := s.admit(sess.user)
 	switch {
 	case errors.Is(err, faultTooBusy):
 		w.WriteHeader(http.StatusTooManyRequests)
@@ -46,7 +44,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 
 // openStream reads the request and prepares its session: first the form, then who asks, then whether there is anything to serve.
 func (s *Server) openStream(w http.ResponseWriter, r *http.Request) (*session, error) {
-	body, err := readBody(w, r)
+	body, err := s.readBody(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +67,7 @@ func (s *Server) newSession(req *streamRequest, claims *auth.Claims, pulse time.
 	rules := req.rules
 	rules.Claims = claims.Payload
 	return &session{
-		store: s.cfg.Store, rules: rules, key: writeKey(claims.Subject, req.clientID),
+		store: s.cfg.Store, rules: rules, user: claims.Subject, key: writeKey(claims.Subject, req.clientID),
 		limits:    limits{s.cfg.MaxBuckets, s.cfg.MaxParameterResults},
 		clock:     newClock(claims.Expires, pulse),
 		positions: req.positions,
@@ -95,16 +93,16 @@ func (s *Server) untilDrain(ctx context.Context) (context.Context, context.Cance
 }
 
 // readBody reads a JSON body.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if kind := r.Header.Get("Content-Type"); kind != "" {
 		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
 			return nil, faultMediaType
 		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.cfg.MaxRequestBytes)))
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
-		f := invalid("/: must not be larger than 1 MiB")
+		f := invalid(fmt.Sprintf("/: must not be larger than %d bytes", tooBig.Limit))
 		f.status = http.StatusRequestEntityTooLarge
 		return nil, f
 	}

@@ -34,7 +34,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	defer release()
 	c := &connection{server: s, agent: userAgent(r.Header)}
 	defer c.close()
-	err = rsocket.Serve(s.draining, ws, rsocket.Config{Accept: c.accept, WriteTimeout: s.cfg.WriteTimeout})
+	err = rsocket.Serve(s.draining, ws, rsocket.Config{
+		Accept: c.accept, MaxRequestBytes: s.cfg.MaxRequestBytes, WriteTimeout: s.cfg.WriteTimeout,
+	})
 	if err != nil {
 		s.log.Debug("connection ended", "path", r.URL.Path, "cause", err)
 	}
@@ -114,7 +116,7 @@ func (c *connection) open(ctx context.Context, setup *rsocket.Setup) (err error)
 	if c.claims, err = c.server.authorize(ctx, metadata.Token); err != nil {
 		return err
 	}
-	c.leave, err = c.server.admit()
+	c.leave, err = c.server.admit(c.claims.Subject)
 	return err
 }
 

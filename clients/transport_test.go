@@ -325,7 +325,7 @@ func TestNestedDataForOldClients(t *testing.T) {
 
 func TestPoint61_TooManyStreams(t *testing.T) {
 	w := newWorld(t, definitions+mine)
-	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxStreams = 1 })
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxConnections = 1 })
 	q := w.request(t, "u1")
 	q.url = srv.URL
 	first := q.open(t)
@@ -348,6 +348,36 @@ func TestPoint61_TooManyStreams(t *testing.T) {
 		if resp.StatusCode == http.StatusOK {
 			break
 		}
+	}
+}
+
+func TestPoint61_TooManyConnectionsOfAUser(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxUserConnections = 1 })
+	one, two := w.request(t, "u1"), w.request(t, "u2")
+	one.url, two.url = srv.URL, srv.URL
+	one.open(t).checkpoint()
+	if resp, _ := one.do(t); resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the user's second stream: %s", resp.Status)
+	}
+	c := dialRSocket(t, srv)
+	c.send(setupFrame(t, "u1"))
+	c.expectError(0, 3, "[PSYNC_S2304] Maximum active concurrent connections limit has been reached")
+	two.open(t).checkpoint() // others are not concerned
+}
+
+func TestRequestSizeIsLimited(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxRequestBytes = 2000 })
+	long := `{"app_metadata":{"x":"` + strings.Repeat("x", 2000) + `"}}`
+	resp, body := call(t, http.MethodPost, srv.URL+"/sync/stream", "", long)
+	if f := expectFailure(t, resp, body, 413, "PSYNC_S2001"); f.Error.Details != `["/: must not be larger than 2000 bytes"]` {
+		t.Errorf("details %s", f.Error.Details)
+	}
+	c := dialRSocket(t, srv)
+	c.send(setupFrame(t, "u1"), requestFrame(1, 10, strings.Repeat(long, 2)))
+	if _, _, err := c.ws.ReadMessage(); err == nil {
+		t.Error("a request of twice the limit is answered")
 	}
 }
 
@@ -394,7 +424,7 @@ func TestStalledHTTPClientIsCutOff(t *testing.T) {
 		changes = append(changes, w.lists.Insert(string(rune('a'+i)), "u1", strings.Repeat("x", 1<<20)))
 	}
 	w.Commit(changes...)
-	srv := w.Serve(t, func(cfg *clients.Config) { cfg.WriteTimeout = 200 * time.Millisecond; cfg.MaxStreams = 1 })
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.WriteTimeout = 200 * time.Millisecond; cfg.MaxConnections = 1 })
 	q := w.request(t, "u1")
 	q.url = srv.URL
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))

@@ -89,7 +89,7 @@ func (s *Server) serveCheckpointRequest(w http.ResponseWriter, r *http.Request) 
 }
 
 func (s *Server) requestCheckpoint(w http.ResponseWriter, r *http.Request) (int64, error) {
-	body, err := readBody(w, r)
+	body, err := s.readBody(w, r)
 	if err != nil {
 		return 0, err
 	}

@@ -45,6 +45,23 @@ func serve(t testing.TB, cfg Config) *testServer {
 	return s
 }
 
+// serveRaw upgrades connections and hands them to fn.
+func serveRaw(t testing.TB, fn func(*websocket.Conn)) string {
+	t.Helper()
+	upgrader := websocket.Upgrader{}
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer ws.Close()
+		fn(ws)
+	}))
+	t.Cleanup(h.Close)
+	return "ws" + strings.TrimPrefix(h.URL, "http")
+}
+
 // accept is a Config whose connections all get handler.
 func accept(handler Handler) Config {
 	return Config{Accept: func(context.Context, *Setup) (Handler, error) { return handler, nil }}
@@ -278,7 +295,7 @@ func TestOversizedMessagesEndTheConnection(t *testing.T) {
 	s := serve(t, accept(forever))
 	c := dialRaw(t, s.url)
 	big := request(1, 1)
-	big.Data = make([]byte, MaxRequestBytes+1024)
+	big.Data = make([]byte, MaxRequestBytesDefault+1024)
 	c.send(setup(), big)
 	if err := <-s.ended; !errors.Is(err, websocket.ErrReadLimit) {
 		t.Errorf("got %v, want %v", err, websocket.ErrReadLimit)
@@ -322,6 +339,41 @@ func TestPoint49_SilentClientIsClosed(t *testing.T) {
 	c.expectEnd()
 	if err := <-s.ended; err == nil {
 		t.Error("Serve returned nil")
+	}
+}
+
+// Whoever says that it is there, and asks for nothing, must not hold a connection forever.
+func TestConnectionWithoutAStreamIsClosed(t *testing.T) {
+	cfg := accept(count(1))
+	cfg.StreamTimeout = 200 * time.Millisecond
+	s := serve(t, cfg)
+	c := dialRaw(t, s.url)
+	c.send(setup())
+	c.expectEnd()
+	c = dialRaw(t, s.url)
+	c.send(setup(), request(1, 1)) // its stream ends
+	c.expect(payload(1, "0"))
+	c.expect(complete(1))
+	c.expectEnd()
+}
+
+// Of the lifetime that clients ask for, five minutes count: an idle connection lives as long as its keep-alives come, silent ones
+// don't. The session of an idle client is tested for hours on a false clock (clients: TestPoint49).
+func TestPoint49_LifetimeIsBounded(t *testing.T) {
+	long := setup()
+	long.LifetimeMS = 1 << 31
+	got := make(chan time.Duration, 1)
+	upgraded := serveRaw(t, func(ws *websocket.Conn) {
+		c := newServer(ws, accept(forever))
+		_, lifetime, err := c.setup(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		got <- lifetime
+	})
+	dialRaw(t, upgraded).send(long)
+	if lifetime := <-got; lifetime != LifetimeMax {
+		t.Errorf("lifetime %v, want %v", lifetime, LifetimeMax)
 	}
 }
 

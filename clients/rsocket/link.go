@@ -11,10 +11,11 @@ import (
 
 // Limits and defaults of connections.
 const (
-	MaxRequestBytes     = 1 << 20 // of a frame that a client sends, without its header
-	SetupTimeoutDefault = 10 * time.Second
-	WriteTimeoutDefault = time.Minute
-	LifetimeMax         = 5 * time.Minute
+	MaxRequestBytesDefault = 1 << 20
+	SetupTimeoutDefault    = 10 * time.Second
+	StreamTimeoutDefault   = time.Minute
+	WriteTimeoutDefault    = time.Minute
+	LifetimeMax            = 5 * time.Minute
 
 	lingerTime = 2 * time.Second
 )

@@ -30,10 +30,12 @@ type Handler func(ctx context.Context, req Request, out *Stream) error
 type Config struct {
 	// Accept decides on a connection and returns the handler of its streams. An error is sent to the client (an *Error decides
 	// code and text), then the connection is closed.
-	Accept       func(ctx context.Context, setup *Setup) (Handler, error)
-	MaxStreams   int           // of a connection at a time, 16 if 0
-	SetupTimeout time.Duration // SetupTimeoutDefault if 0
-	WriteTimeout time.Duration // WriteTimeoutDefault if 0
+	Accept          func(ctx context.Context, setup *Setup) (Handler, error)
+	MaxStreams      int           // of a connection at a time, 16 if 0
+	MaxRequestBytes int           // of a frame that a client sends, without its header; MaxRequestBytesDefault if 0
+	SetupTimeout    time.Duration // SetupTimeoutDefault if 0
+	StreamTimeout   time.Duration // for which a connection may be without a stream, StreamTimeoutDefault if 0
+	WriteTimeout    time.Duration // WriteTimeoutDefault if 0
 }
 
 // MaxStreamsDefault is how many streams a connection may have. SDKs use one.
@@ -75,7 +77,8 @@ type server struct {
 
 	mu      sync.Mutex
 	streams map[uint32]*Stream
-	closing bool // no stream starts any more
+	closing bool        // no stream starts any more
+	idle    *time.Timer // closes the connection if it has no stream for too long
 	running sync.WaitGroup
 }
 
@@ -83,13 +86,19 @@ func newServer(ws *websocket.Conn, cfg Config) *server {
 	if cfg.MaxStreams == 0 {
 		cfg.MaxStreams = MaxStreamsDefault
 	}
+	if cfg.MaxRequestBytes == 0 {
+		cfg.MaxRequestBytes = MaxRequestBytesDefault
+	}
 	if cfg.SetupTimeout == 0 {
 		cfg.SetupTimeout = SetupTimeoutDefault
+	}
+	if cfg.StreamTimeout == 0 {
+		cfg.StreamTimeout = StreamTimeoutDefault
 	}
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = WriteTimeoutDefault
 	}
-	ws.SetReadLimit(MaxRequestBytes + 1024)
+	ws.SetReadLimit(int64(cfg.MaxRequestBytes) + 1024)
 	return &server{link: link{ws: ws, timeout: cfg.WriteTimeout}, cfg: cfg, streams: map[uint32]*Stream{}}
 }
 
@@ -141,6 +150,10 @@ func asError(err error, code ErrorCode) *Error {
 // run reads frames until the connection ends. The client must send one at least every lifetime.
 func (c *server) run(ctx context.Context, handler Handler, lifetime time.Duration) error {
 	c.handler = handler
+	c.mu.Lock()
+	c.idle = time.AfterFunc(c.cfg.StreamTimeout, func() { _ = c.ws.Close() })
+	c.mu.Unlock()
+	defer c.idle.Stop()
 	gone, drained := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(drained)
@@ -238,6 +251,7 @@ func (c *server) start(ctx context.Context, f *Frame) error {
 	full := len(c.streams) >= c.cfg.MaxStreams
 	ok := !full && !c.closing && f.Stream != 0 && c.streams[f.Stream] == nil
 	if ok {
+		c.idle.Stop()
 		c.streams[f.Stream] = s
 		c.running.Go(func() { c.answer(ctx, req, s) })
 	}
@@ -257,7 +271,9 @@ func (c *server) answer(ctx context.Context, req Request, s *Stream) {
 	cause := context.Cause(ctx)
 	s.cancel(nil)
 	c.mu.Lock()
-	delete(c.streams, s.id)
+	if delete(c.streams, s.id); len(c.streams) == 0 && !c.closing {
+		c.idle.Reset(c.cfg.StreamTimeout)
+	}
 	c.mu.Unlock()
 	switch {
 	case errors.Is(cause, errCanceled), errors.Is(cause, errClosed):

@@ -12,6 +12,9 @@ import (
 const (
 	workersMax    = 64
 	chunkBytesMin = 64 * KiB
+
+	requestMin = 4 * KiB
+	requestMax = 64 * MiB
 )
 
 var (
@@ -25,6 +28,7 @@ func (l *loader) check() {
 	l.checkSources()
 	l.checkListen()
 	l.checkAuth()
+	l.checkClients()
 	l.checkSnapshot()
 	c := l.config
 	if c.Store.Path == "" {
@@ -128,6 +132,26 @@ func (l *loader) checkKey(key *JWK, path string) {
 		}
 	}
 	l.fault(path, message, "an oct key needs kty, alg and k; an RSA key kty, kid, n and e; an EC or OKP key kty, crv, x (and y)")
+}
+
+func (l *loader) checkClients() {
+	c := &l.config.Clients
+	for _, limit := range []struct {
+		key   string
+		value int
+	}{
+		{"max_connections", c.MaxConnections},
+		{"max_user_connections", c.MaxUserConnections},
+		{"max_buckets", c.MaxBuckets},
+		{"max_parameter_results", c.MaxParameterResults},
+	} {
+		if limit.value < 1 {
+			l.fault(child("clients", limit.key), "is out of range", "write a number of at least 1")
+		}
+	}
+	if c.MaxRequest < requestMin || c.MaxRequest > requestMax {
+		l.fault("clients.max_request", "is out of range", "write a size from "+requestMin.String()+" to "+requestMax.String())
+	}
 }
 
 func (l *loader) checkSnapshot() {

@@ -1,6 +1,10 @@
 package config
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"github.com/weirsync/weir/clients"
+)
 
 // Config is the whole configuration.
 type Config struct {
@@ -10,6 +14,7 @@ type Config struct {
 	Listen   string   `yaml:"listen"` // host:port
 	API      API      `yaml:"api"`
 	Auth     Auth     `yaml:"auth"`
+	Clients  Clients  `yaml:"clients"`
 	Snapshot Snapshot `yaml:"snapshot"`
 	Log      Log      `yaml:"log"`
 }
@@ -37,6 +42,15 @@ type API struct {
 	Tokens []Secret `yaml:"tokens"`
 }
 
+// Clients limits what clients may ask for.
+type Clients struct {
+	MaxConnections      int   `yaml:"max_connections"`
+	MaxUserConnections  int   `yaml:"max_user_connections"`
+	MaxRequest          Bytes `yaml:"max_request"`
+	MaxBuckets          int   `yaml:"max_buckets"`           // of a client
+	MaxParameterResults int   `yaml:"max_parameter_results"` // of a client
+}
+
 // Snapshot tunes the reading of whole tables.
 type Snapshot struct {
 	Concurrent  bool  `yaml:"concurrent"`
@@ -61,9 +75,14 @@ const (
 // Default returns the configuration of one who says nothing.
 func Default() *Config {
 	return &Config{
-		Store:    Store{Path: "./weir.db"},
-		Listen:   "127.0.0.1:8080",
-		Auth:     Auth{BlockLocalJWKS: true},
+		Store:  Store{Path: "./weir.db"},
+		Listen: "127.0.0.1:8080",
+		Auth:   Auth{BlockLocalJWKS: true},
+		Clients: Clients{
+			MaxConnections: clients.MaxConnectionsDefault, MaxUserConnections: clients.MaxUserConnectionsDefault,
+			MaxRequest: clients.MaxRequestBytesDefault, MaxBuckets: clients.MaxBucketsDefault,
+			MaxParameterResults: clients.MaxParameterResultsDefault,
+		},
 		Snapshot: Snapshot{Workers: 4, MemoryLimit: 256 * MiB, ChunkBytes: 8 * MiB},
 		Log:      Log{Level: slog.LevelInfo, Format: LogText},
 	}

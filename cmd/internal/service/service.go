@@ -60,7 +60,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}); err != nil {
 		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if s.listener, err = clients.Listen(cfg.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w; choose another address with --listen", err), s.store.Close())
 	}
 	for i := range cfg.Sources {
@@ -69,6 +69,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	s.admin = admin.New(admin.Config{Tokens: tokens(cfg.API.Tokens), Store: s.store, Logger: log})
 	s.server = clients.New(clients.Config{
 		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
+		MaxConnections: cfg.Clients.MaxConnections, MaxUserConnections: cfg.Clients.MaxUserConnections,
+		MaxRequestBytes: int(cfg.Clients.MaxRequest), MaxBuckets: cfg.Clients.MaxBuckets,
+		MaxParameterResults: cfg.Clients.MaxParameterResults,
 	})
 	return s, nil
 }
