@@ -45,20 +45,34 @@ type Config struct {
 // SnapshotConfig tunes snapshots.
 type SnapshotConfig struct {
 	Concurrent  bool  // stream while snapshotting, several chunks at a time
-	Workers     int   // chunks read at a time, in concurrent mode
+	Workers     int   // chunks in flight, from the start of their reading until they are durable, in concurrent mode
 	MemoryLimit int64 // bytes of all chunks in flight
 	ChunkBytes  int64 // bytes of one chunk, about
 }
 
 // hooks are places where tests hold or break things. All may be nil.
 type hooks struct {
-	chunkChecked func(ctx context.Context, rel *buckets.Relation) // between a chunk's check and its COPY
-	chunkRead    func(ctx context.Context, rel *buckets.Relation) // after its COMMIT, before it is saved
-	slotCreated  func()                                           // after the slot exists, before the store knows it
-	received     func(tx *buckets.Transaction)                    // before a transaction is handed to the store
-	planning     func(ctx context.Context)                        // before the catalog is read
-	step         func(name string, table buckets.TableID)         // a table enters a step of its snapshot
+	chunkChecked func(ctx context.Context, rel *buckets.Relation)           // between a chunk's check and its COPY
+	chunkRead    func(ctx context.Context, rel *buckets.Relation, rows int) // after its COMMIT, before it is saved
+	received     func(tx *buckets.Transaction)                              // before a transaction is handed to the store
+	planning     func(ctx context.Context)                                  // before the catalog is read
+	step         func(name string, table buckets.TableID)                   // something is about to happen; table 0: to the source
 }
+
+// Steps in the order in which a source and a table go through them.
+const (
+	stepSlot      = "slot"       // about to be created
+	stepSlotMade  = "slot made"  // the store does not know it yet
+	stepSlotKnown = "slot known" // nothing has been read
+	stepMarker    = "marker"     // about to be awaited, before a generation begins
+	stepBegin     = "begin"      // the generation has begun, its Barrier was not taken
+	stepChunks    = "chunks"     // the Barrier was taken, nothing has been read
+	stepSaved     = "saved"      // a chunk is durable
+	stepRepair    = "repair"     // partial rows are listed, the Barrier for them was not taken
+	stepReread    = "re-read"    // they were read and are not saved
+	stepFence     = "fence"      // the marker was not emitted
+	stepFenced    = "fenced"     // it was
+)
 
 var nameForm = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 
@@ -84,7 +98,7 @@ func (c *SnapshotConfig) fill() {
 		c.Workers = WorkersDefault
 	}
 	if !c.Concurrent {
-		c.Workers = 1
+		c.Workers = 2 // of one table: a chunk is read while the one before it is being saved
 	}
 	if c.MemoryLimit <= 0 {
 		c.MemoryLimit = MemoryLimitDefault
@@ -93,6 +107,14 @@ func (c *SnapshotConfig) fill() {
 		c.ChunkBytes = ChunkBytesDefault
 	}
 	c.ChunkBytes = min(c.ChunkBytes, c.MemoryLimit)
+}
+
+// tables is how many tables are read at a time.
+func (c *SnapshotConfig) tables() int {
+	if !c.Concurrent {
+		return 1
+	}
+	return c.Workers
 }
 
 // stageMax is how much of one open transaction is held in memory at most. What is larger is staged in the store.

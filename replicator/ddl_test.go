@@ -61,7 +61,7 @@ func TestRewriteInMidSnapshot(t *testing.T) {
 			var once sync.Once
 			w := newWorld(t, d, itemRules, func(cfg *Config) {
 				cfg.Snapshot.ChunkBytes = 8 << 10
-				cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation) {
+				cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
 					once.Do(func() {
 						if _, err := conn.Exec(ctx, rewrite); err != nil {
 							t.Error(err)

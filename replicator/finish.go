@@ -21,10 +21,12 @@ func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) erro
 		if err := s.repair(ctx, u, t); err != nil {
 			return err
 		}
-		s.step("fence", t.ID)
+		s.step(stepFence, t.ID)
 		nonce := newNonce()
 		done, err := s.store.Fence(ctx, t.ID, t.Generation, nonce, func(ctx context.Context) error {
-			return emitMarker(ctx, s.pool, nonce)
+			err := emitMarker(ctx, s.pool, nonce)
+			s.step(stepFenced, t.ID)
+			return err
 		})
 		if err != nil {
 			return err
@@ -47,7 +49,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	s.step("repair", t.ID)
+	s.step(stepRepair, t.ID)
 	err = barrier(ctx, s.pool, func(holders string) { s.tasks.waiting(t.ID, holders) })
 	if err != nil {
 		return err
@@ -58,6 +60,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 		if err != nil {
 			return err
 		}
+		s.step(stepReread, t.ID)
 		err = s.store.SaveReread(ctx, &buckets.Reread{
 			Table: t.ID, Generation: t.Generation, Relation: u.rel, Started: started, Rows: rows,
 		})
@@ -68,7 +71,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 	return nil
 }
 
-// step tells tests where a table's snapshot is.
+// step tells tests where a table's snapshot is, or with table 0 the source.
 func (s *Source) step(name string, id buckets.TableID) {
 	if hook := s.cfg.hooks.step; hook != nil {
 		hook(name, id)

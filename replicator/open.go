@@ -167,23 +167,27 @@ func (s *Source) begin(ctx context.Context, l *link, id identity, old slot) erro
 		return err
 	}
 	s.enter(Waiting)
+	s.step(stepSlot, 0)
 	l.start, err = s.createSlot(ctx, l.conn)
 	if err != nil {
 		return err
 	}
-	if hook := s.cfg.hooks.slotCreated; hook != nil {
-		hook()
-	}
+	s.step(stepSlotMade, 0)
 	for _, t := range s.store.Tables(s.cfg.Name) {
 		if _, err := s.store.BeginGeneration(ctx, t.ID, t.Relation); err != nil {
 			return storeErr(ctx, fmt.Errorf("begin generation of table %d: %w", t.ID, err))
 		}
 	}
 	l.fresh = true
-	return storeErr(ctx, s.store.SaveSource(ctx, buckets.SourceState{
+	err = s.store.SaveSource(ctx, buckets.SourceState{
 		Name: s.cfg.Name, SystemID: id.systemID, Database: id.database, Timeline: id.timeline,
 		Slot: s.cfg.Slot, Publication: s.cfg.Publication, PublicationOID: pub.oid, Position: l.start,
-	}))
+	})
+	if err != nil {
+		return storeErr(ctx, err)
+	}
+	s.step(stepSlotKnown, 0)
+	return nil
 }
 
 // prepare makes the publication, if it is missing, and adds the tables that the rules name.

@@ -48,7 +48,7 @@ func TestChangesBetweenReadAndSave(t *testing.T) {
 				var once sync.Once
 				w = newWorld(t, d, itemRules, func(cfg *Config) {
 					mode(cfg)
-					cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation) {
+					cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
 						once.Do(func() {
 							if _, err := conn.Exec(ctx, change, simple...); err != nil {
 								t.Error(err)

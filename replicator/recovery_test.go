@@ -178,8 +178,8 @@ func TestDiesBeforeTheStoreKnowsTheSlot(t *testing.T) {
 	var w *world
 	var died atomic.Bool
 	w = newWorld(t, d, itemRules, func(cfg *Config) {
-		cfg.hooks.slotCreated = func() {
-			if died.CompareAndSwap(false, true) {
+		cfg.hooks.step = func(name string, _ buckets.TableID) {
+			if name == stepSlotMade && died.CompareAndSwap(false, true) {
 				panic(errDied)
 			}
 		}

@@ -27,7 +27,7 @@ func TestRestartAtEachStep(t *testing.T) {
 				w := newWorld(t, d, bankRules, func(cfg *Config) {
 					mode(cfg)
 					cfg.hooks.step = func(name string, _ buckets.TableID) { reach(name) }
-					cfg.hooks.chunkRead = func(context.Context, *buckets.Relation) { reach("read") }
+					cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) { reach("read") }
 				})
 				stop := workload(t, d, seedOf(t))
 				w.start()
@@ -53,7 +53,7 @@ func TestSnapshotResumes(t *testing.T) {
 		w := newWorld(t, d, itemRules, func(cfg *Config) {
 			mode(cfg)
 			cfg.Snapshot.ChunkBytes = 16 << 10
-			cfg.hooks.chunkRead = func(context.Context, *buckets.Relation) {
+			cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) {
 				if reads.Add(1) == stopAt {
 					close(reached)
 				}

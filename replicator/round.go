@@ -72,7 +72,7 @@ func (d *driver) round(ctx context.Context, work []*task) error {
 	}
 	chunked := make(chan *task, len(work))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(d.s.cfg.Snapshot.Workers)
+	g.SetLimit(d.s.cfg.Snapshot.tables())
 	var finish errgroup.Group
 	finish.Go(func() error {
 		var all errgroup.Group
@@ -109,7 +109,7 @@ func (d *driver) begin(ctx context.Context, work []*task) error {
 			return storeErr(ctx, err)
 		}
 		t.table.Generation, t.table.Phase, t.table.Progress = gen, buckets.Chunking, nil
-		d.s.step("begin", t.table.ID)
+		d.s.step(stepBegin, t.table.ID)
 	}
 	return d.barrier(ctx, work)
 }
@@ -119,6 +119,7 @@ func (d *driver) marker(ctx context.Context, work []*task) error {
 	var oids []uint32
 	for _, t := range work {
 		if t.marker {
+			d.s.step(stepMarker, t.table.ID)
 			oids = append(oids, t.unit.oid)
 		}
 	}
@@ -172,7 +173,7 @@ func (d *driver) barrier(ctx context.Context, work []*task) error {
 // chunk runs a task's chunk phase and passes the task on.
 func (d *driver) chunk(ctx context.Context, t *task, chunked chan<- *task) error {
 	if t.table.Phase == buckets.Chunking {
-		d.s.step("chunks", t.table.ID)
+		d.s.step(stepChunks, t.table.ID)
 		err := d.s.snapshotTable(ctx, t.unit, t.table)
 		if err != nil && !errors.Is(err, buckets.ErrStaleGeneration) {
 			_ = pause(ctx, backoffMin)

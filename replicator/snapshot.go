@@ -69,7 +69,7 @@ func (j *job) plan(ctx context.Context) error {
 	return nil
 }
 
-// readSection reads a section, one chunk ahead of the one that is being saved.
+// readSection reads a section, one chunk ahead of the one that is being saved if a worker is free for it.
 func (j *job) readSection(ctx context.Context, i int) error {
 	saved := make(chan error, 1)
 	saved <- nil
@@ -96,21 +96,25 @@ func (j *job) readSection(ctx context.Context, i int) error {
 	return <-saved
 }
 
-// admit waits until a chunk's memory is free under the limit (I14).
+// admit waits until a worker is free, and a chunk's memory under the limit (I14). Both are kept until the chunk is durable: what a crash
+// makes to be read again is a chunk per worker.
 func (j *job) admit(ctx context.Context) (release func(), err error) {
 	weight := j.s.cfg.Snapshot.ChunkBytes
-	if err := j.s.memory.Acquire(ctx, weight); err != nil {
+	if err := j.s.workers.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	return func() { j.s.memory.Release(weight) }, nil
+	if err := j.s.memory.Acquire(ctx, weight); err != nil {
+		j.s.workers.Release(1)
+		return nil, err
+	}
+	return func() {
+		j.s.memory.Release(weight)
+		j.s.workers.Release(1)
+	}, nil
 }
 
 // readNext reads the next chunk of a section and moves it on.
 func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
-	if err := j.s.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	defer j.s.slots.Release(1)
 	sp := j.nextSpan(sec)
 	limit := j.s.cfg.Snapshot.ChunkBytes
 	var retry backoff
@@ -128,7 +132,7 @@ func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
 		}
 		j.s.tasks.waiting(j.id, "")
 		if hook := j.s.cfg.hooks.chunkRead; hook != nil {
-			hook(ctx, j.unit.rel)
+			hook(ctx, j.unit.rel, len(c.rows))
 		}
 		j.learn(c, sp)
 		sec.Next = c.next
@@ -187,5 +191,6 @@ func (j *job) save(ctx context.Context, i int, sec section, c *chunk) error {
 		return storeErr(ctx, err)
 	}
 	j.progress.Sections[i] = sec
+	j.s.step(stepSaved, j.id)
 	return nil
 }

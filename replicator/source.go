@@ -29,10 +29,10 @@ type Source struct {
 	version atomic.Int64                 // server_version_num, as last seen
 
 	// Set by Run before anything else uses them.
-	pool   *pgxpool.Pool // catalog, markers, barriers
-	chunks *pgxpool.Pool // reading tables
-	memory *semaphore.Weighted
-	slots  *semaphore.Weighted // chunks being read
+	pool    *pgxpool.Pool // catalog, markers, barriers
+	chunks  *pgxpool.Pool // reading tables
+	memory  *semaphore.Weighted
+	workers *semaphore.Weighted // chunks in flight
 
 	sv server // set by open, before the session's goroutines start
 }
@@ -42,7 +42,7 @@ func New(cfg Config, store *buckets.Store) *Source {
 	cfg.fill()
 	s := &Source{cfg: cfg, store: store, reg: newRegistry(), log: cfg.Logger.With("source", cfg.Name)}
 	s.memory = semaphore.NewWeighted(cfg.Snapshot.MemoryLimit)
-	s.slots = semaphore.NewWeighted(int64(cfg.Snapshot.Workers))
+	s.workers = semaphore.NewWeighted(int64(cfg.Snapshot.Workers))
 	s.health.state, s.health.since = Connecting, time.Now()
 	return s
 }
