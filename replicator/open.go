@@ -177,6 +177,7 @@ func (s *Source) begin(ctx context.Context, l *link, id identity, old slot) erro
 		if _, err := s.store.BeginGeneration(ctx, t.ID, t.Relation); err != nil {
 			return storeErr(ctx, fmt.Errorf("begin generation of table %d: %w", t.ID, err))
 		}
+		s.step(stepBegin, t.ID)
 	}
 	l.fresh = true
 	err = s.store.SaveSource(ctx, buckets.SourceState{

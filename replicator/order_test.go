@@ -1,11 +1,8 @@
 package replicator
 
 import (
-	"context"
-	"sync"
 	"testing"
 
-	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
@@ -23,48 +20,6 @@ INSERT INTO items SELECT i, 'v' || i, repeat(md5(i::text), 200) FROM generate_se
 `
 
 const itemTruth = "SELECT 'items', id, json_build_object('id', id, 'v', v, 'big', big) FROM items"
-
-// TestChangesBetweenReadAndSave forces, for each kind of change, the order that loses or resurrects rows in simpler designs: a chunk is
-// read, then the table changes and the stream brings that, then the chunk is saved.
-func TestChangesBetweenReadAndSave(t *testing.T) {
-	for name, change := range map[string]string{
-		"insert":      "INSERT INTO items VALUES (100, 'new', NULL)",
-		"update":      "UPDATE items SET v = 'changed' WHERE id <= 5",
-		"update big":  "UPDATE items SET big = 'short' WHERE id <= 5",
-		"delete":      "DELETE FROM items WHERE id <= 5",
-		"key change":  "UPDATE items SET id = id + 1000 WHERE id <= 5",
-		"key swap":    "BEGIN; UPDATE items SET id = -1 WHERE id = 1; UPDATE items SET id = 1 WHERE id = 2; UPDATE items SET id = 2 WHERE id = -1; COMMIT",
-		"re-insert":   "BEGIN; DELETE FROM items WHERE id = 3; INSERT INTO items VALUES (3, 'again', 'x'); COMMIT",
-		"truncate":    "TRUNCATE items",
-		"refill":      "BEGIN; TRUNCATE items; INSERT INTO items VALUES (1, 'one', 'x'); COMMIT",
-		"rolled back": "BEGIN; DELETE FROM items; ROLLBACK",
-	} {
-		t.Run(name, func(t *testing.T) {
-			modes(t, func(t *testing.T, mode func(*Config)) {
-				d := pgtest.New(t)
-				d.Exec(itemTable)
-				conn := d.Connect(t)
-				var w *world
-				var once sync.Once
-				w = newWorld(t, d, itemRules, func(cfg *Config) {
-					mode(cfg)
-					cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
-						once.Do(func() {
-							if _, err := conn.Exec(ctx, change, simple...); err != nil {
-								t.Error(err)
-							}
-							if cfg.Snapshot.Concurrent {
-								w.catchUp(ctx)
-							}
-						})
-					}
-				})
-				w.start()
-				w.compare(itemTruth)
-			})
-		})
-	}
-}
 
 // TestOpenTransactions: one that is open across slot creation and one across ADD TABLE are not lost.
 func TestOpenTransactions(t *testing.T) {

@@ -102,11 +102,12 @@ func seedOf(t *testing.T) uint64 {
 
 func modes(t *testing.T, run func(t *testing.T, mode func(*Config))) {
 	t.Run("sequential", func(t *testing.T) { run(t, func(*Config) {}) })
-	t.Run("concurrent", func(t *testing.T) {
-		run(t, func(cfg *Config) {
-			cfg.Snapshot = SnapshotConfig{Concurrent: true, Workers: 3, ChunkBytes: 16 << 10, MemoryLimit: 256 << 10}
-		})
-	})
+	t.Run("concurrent", func(t *testing.T) { run(t, concurrent) })
+}
+
+// concurrent is a mode with small chunks.
+func concurrent(cfg *Config) {
+	cfg.Snapshot = SnapshotConfig{Concurrent: true, Workers: 3, ChunkBytes: 16 << 10, MemoryLimit: 256 << 10}
 }
 
 // TestStoreEqualsTruth: snapshot and stream under a random workload, with restarts in between, end in what SQL says.
