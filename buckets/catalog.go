@@ -61,6 +61,7 @@ type table struct {
 	cursor  []byte // of the sweep: next row key to look at
 	swept   bool   // this generation's sweep is over, only tombstones can be left
 	dropped bool   // the source has it no more: its rows go
+	strip   *storage.Strip
 	fence   *marker
 	fitting *Relation // the newest one whose shape was found to be Relation's
 	defs    []*definition
@@ -92,7 +93,7 @@ func (t *table) record() (storage.Table, error) {
 	rel, err := json.Marshal(t.Relation)
 	return storage.Table{
 		Source: t.Source, Relation: rel, Definitions: t.Definitions, Generation: t.Generation,
-		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept, Dropped: t.dropped,
+		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept, Dropped: t.dropped, Strip: t.strip,
 	}, err
 }
 
@@ -192,7 +193,7 @@ func (c *catalog) loadTable(id TableID, rec storage.Table) error {
 	return c.addTable(&table{Table: Table{
 		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
 		Phase: Phase(rec.Phase), Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
-	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done})
+	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip})
 }
 
 func (c *catalog) addTable(t *table) error {

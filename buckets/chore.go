@@ -22,6 +22,7 @@ func (s *Store) choresOf() []chore {
 	return []chore{
 		{due: func() bool { return s.catalog.sweeping() != nil }, step: (*batch).sweep}, // the gate may wait for it
 		{due: func() bool { return s.expired() != nil }, step: (*batch).expire},
+		{due: func() bool { return s.catalog.dying() != nil }, step: (*batch).reclaim},
 	}
 }
 

@@ -37,6 +37,11 @@ func (b *batch) row(t *table, key []byte) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.dying() { // what dead definitions had is reclaimed behind the row, without ops
+		if _, err := b.forget(&stored); err != nil {
+			return nil, err
+		}
+	}
 	r := &row{t: t, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
 	r.gone = !ok || stored.Flags&storage.Tombstone != 0
 	b.rows[string(full)] = r

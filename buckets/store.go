@@ -60,6 +60,8 @@ type Store struct {
 	scratches []*scratch // one for each goroutine that evaluates; the writer's own
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own
+
+	garbage garbage // of the definition that is being reclaimed; the writer's own
 }
 
 // Open opens the store file at path, or creates it. The file stays locked against other processes until Close. A file that is not

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -22,6 +23,7 @@ type Report struct {
 	Rows       int64
 	Params     int64
 	Checkpoint OpID
+	Reclaiming int      // definitions that no live version has, whose storage is still being removed
 	Faults     []string // what is wrong, at most maxFaults
 }
 
@@ -62,7 +64,7 @@ func Check(path string) (*Report, error) {
 			r.fault("file structure: %v", err)
 		}
 		c := checker{Report: r, tx: tx, buckets: map[BucketID]*checkedBucket{}, tables: map[TableID]Table{}, dead: map[DefinitionID]bool{}}
-		for _, step := range []func() error{c.meta, c.records, c.ops, c.names, c.rows, c.params, c.places, c.staging} {
+		for _, step := range []func() error{c.meta, c.records, c.ops, c.names, c.rows, c.params, c.garbage, c.places, c.staging} {
 			if err := step(); err != nil {
 				if !IsCorruption(err) {
 					return err
@@ -130,33 +132,60 @@ func (c *checker) records() error {
 	if err := c.tx.Sources(func(string, Source) error { return nil }); err != nil {
 		return err
 	}
-	known := map[DefinitionID]bool{}
 	if err := c.tx.Definitions(func(id DefinitionID, d Definition) error {
-		known[id], c.dead[id] = true, d.Dead
+		if c.dead[id] = d.Dead; d.Dead {
+			c.Reclaiming++
+		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	check := func(what string, ids []DefinitionID) {
-		for _, id := range ids {
-			if !known[id] {
-				c.fault("%s names definition %d, which does not exist", what, id)
-			}
-		}
-	}
+	used := map[DefinitionID]bool{}
 	if err := c.tx.Versions(func(id VersionID, v Version) error {
 		c.Versions++
-		check(fmt.Sprintf("version %d", id), v.Definitions)
+		for _, def := range v.Definitions {
+			if v.Live() {
+				used[def] = true
+				c.alive(def, "version %d", id)
+			}
+		}
 		return nil
 	}); err != nil {
 		return err
+	}
+	for id, dead := range c.dead {
+		if !dead && !used[id] {
+			c.fault("definition %d belongs to no live version, and is not being removed", id)
+		}
 	}
 	return c.tx.Tables(func(id TableID, t Table) error {
 		c.Tables++
 		c.tables[id] = t
-		check(fmt.Sprintf("tracked table %d", id), t.Definitions)
+		for _, def := range t.Definitions {
+			c.exists(def, "tracked table %d", id)
+		}
 		return nil
 	})
+}
+
+// exists says whether a definition has a record, which everything of it that is stored must have.
+func (c *checker) exists(id DefinitionID, what string, args ...any) bool {
+	_, ok := c.dead[id]
+	if !ok {
+		c.fault(what+" is of definition %d, which does not exist", append(args, id)...)
+	}
+	return ok
+}
+
+func (c *checker) alive(id DefinitionID, what string, args ...any) {
+	if c.exists(id, what, args...) && c.dead[id] {
+		c.fault(what+" has definition %d, which is being removed", append(args, id)...)
+	}
+}
+
+// unwanted reports whether a tracked table is being removed.
+func (c *checker) unwanted(t *Table) bool {
+	return !slices.ContainsFunc(t.Definitions, func(id DefinitionID) bool { return !c.dead[id] })
 }
 
 // ops reads every block, replays each bucket's history, and compares it with the bucket's state (I5).
@@ -169,8 +198,14 @@ func (c *checker) ops() error {
 		return err
 	}
 	for id, b := range c.buckets {
+		if !c.exists(b.Definition, "bucket %d", id) {
+			continue
+		}
 		if err := c.history(id, b); err != nil {
 			return err
+		}
+		if c.dead[b.Definition] { // some of its ops may be gone
+			continue
 		}
 		if want := b.At(c.Checkpoint); b.atCheckpoint != want {
 			c.fault("bucket %d: its ops up to the checkpoint come to %+v, its state says %+v", id, b.atCheckpoint, want)
@@ -279,7 +314,7 @@ func (c *checker) rows() error {
 		}); err != nil {
 			return err
 		}
-		if partials[id] != t.Partials {
+		if partials[id] != t.Partials && !c.unwanted(&t) {
 			c.fault("tracked table %d has %d partial rows, its state says %d", id, partials[id], t.Partials)
 		}
 	}
@@ -312,7 +347,9 @@ func (c *checker) row(table TableID, key []byte, r *Row) {
 		b.placed += placeHash(typ, p.ObjectID, binary.LittleEndian.Uint32(p.Digest[:4]))
 	}
 	for _, p := range r.Params {
-		c.paramRow[paramID{p.Definition, string(p.Lookup), p.Digest}]++
+		if c.exists(p.Definition, "row %x of table %d", key, table) {
+			c.paramRow[paramID{p.Definition, string(p.Lookup), p.Digest}]++
+		}
 	}
 }
 
@@ -338,6 +375,7 @@ func (c *checker) params() error {
 			flush()
 			group, id = k[:len(k)-8], next
 		}
+		c.exists(id.def, "parameter row %x", k)
 		if there = v[0] == 1; there {
 			c.Params++
 		}
@@ -347,17 +385,28 @@ func (c *checker) params() error {
 	}
 	flush()
 	for id, n := range c.paramRow {
-		if n != 0 {
+		if n != 0 && !c.dead[id.def] {
 			c.fault("definition %d: row states and parameter rows differ by %d for lookup %x", id.def, n, id.lookup)
 		}
 	}
 	return nil
 }
 
+// garbage verifies that what is listed can be taken away one day.
+func (c *checker) garbage() error {
+	return c.tx.section(secGarbage).ForEach(func(k, _ []byte) error {
+		if len(k) < 16 {
+			return corrupt(secGarbage, k, "bad key")
+		}
+		c.exists(DefinitionID(key64(k[8:16])), "garbage %x", k)
+		return nil
+	})
+}
+
 // places compares the live PUTs of every bucket with the placements of all rows.
 func (c *checker) places() error {
 	for id, b := range c.buckets {
-		if b.live != b.placed {
+		if b.live != b.placed && !c.dead[b.Definition] {
 			c.fault("bucket %d (%s): its live objects are not the rows that are placed in it", id, b.Name)
 		}
 	}

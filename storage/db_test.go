@@ -126,8 +126,18 @@ func TestCheckFinds(t *testing.T) {
 		{"bad row state", func(tx *Tx) error { return tx.PutRow(key, []byte{0xff}) }},
 		{"its mark does not fit", func(tx *Tx) error { return tx.PutMark(key, &Mark{}) }},
 		{"belong to a row", func(tx *Tx) error { return tx.PutImages([]byte("\x00\x00\x00\x01zzz"), AppendImages(nil, nil)) }},
-		{"names definition 55", func(tx *Tx) error {
-			return tx.PutVersion(1, Version{State: "active", Definitions: []DefinitionID{55}})
+		{"version 1 is of definition 55, which does not exist", func(tx *Tx) error {
+			return tx.PutVersion(1, Version{State: VersionActive, Definitions: []DefinitionID{55}})
+		}},
+		{"version 1 has definition 7, which is being removed", func(tx *Tx) error {
+			return tx.PutDefinition(7, Definition{Name: "g", Dead: true})
+		}},
+		{"definition 7 belongs to no live version", func(tx *Tx) error {
+			return tx.PutVersion(1, Version{State: VersionRemoved, Definitions: []DefinitionID{7}})
+		}},
+		{"bucket 1 is of definition 7, which does not exist", func(tx *Tx) error { return tx.DropDefinition(7) }},
+		{"garbage", func(tx *Tx) error {
+			return tx.PutParam(&Param{Definition: 55, Lookup: []byte("l"), Row: 1, Digest: digest, ID: 101, Gone: true})
 		}},
 		{"op block", func(tx *Tx) error { return tx.PutBlock(77, 100, (&Block{}).Encode()) }},
 	} {

@@ -64,6 +64,13 @@ type Table struct {
 	Progress    []byte          `json:"progress,omitempty"`
 	Swept       bool            `json:"swept,omitempty"`   // no row of an older generation is left
 	Dropped     bool            `json:"dropped,omitempty"` // the source has it no more
+	Strip       *Strip          `json:"strip,omitempty"`
+}
+
+// Strip is how far dead definitions were taken out of the rows of a tracked table.
+type Strip struct {
+	Definitions []DefinitionID `json:"definitions"`
+	Next        []byte         `json:"next"` // row key
 }
 
 // Sources visits all sources.

@@ -29,6 +29,9 @@ func check(cmd *cobra.Command, args []string) error {
 	out := cmd.OutOrStdout()
 	_, _ = fmt.Fprintf(out, "%s: %d bytes, checkpoint %d, %d versions, %d tables, %d buckets, %d ops in %d blocks, %d rows, %d parameter rows\n",
 		args[0], r.Bytes, r.Checkpoint, r.Versions, r.Tables, r.Buckets, r.Ops, r.Blocks, r.Rows, r.Params)
+	if r.Reclaiming > 0 {
+		_, _ = fmt.Fprintf(out, "%d definitions of removed rules versions are being deleted: weir goes on with that when it runs\n", r.Reclaiming)
+	}
 	if r.OK() {
 		_, _ = fmt.Fprintln(out, "no fault found")
 		return nil
