@@ -6,25 +6,36 @@
 //	  streamhttp.go                streamrsocket.go            form, authorization, limits, transport
 //	         \                      /
 //	          session (session.go)                             what to say, one goroutine
-//	           |  look.go   one View: the client's buckets at the newest checkpoint, compared with what was said last
+//	           |  look.go   one View: what changed for the client up to the newest checkpoint
+//	           |  round.go  what was told, and what is to be told now
 //	           |  play.go   the checkpoint line, pages of data by priority, what completes them
 //	           |  clock.go  token expiry
-//	          sender                                           one line at a time, waits for the client
+//	          sender                                           takes lines, waits for the client
 //
-// The session knows no transport. It asks its sender whether a line can be sent before it makes the line: a client that doesn't
-// take anything holds no page, no encoder and no read transaction. It sleeps in Subscription.Wait and is woken only by what
+// The session knows no transport. It asks its sender whether a line can be sent before it makes the line: a client without credit
+// holds no page, no encoder and no read transaction. It sleeps in Subscription.Wait and is woken only by what
 // concerns it; checkpoints that pass meanwhile are skipped, never queued.
+//
+// # Thousands of sessions
+//
+// A look reads the buckets that the feed names, whatever else the client has; lookups run again only if one of them changed. The feed lags
+// behind the file by a moment, so a look first makes sure that it was told of all that it sees (look.go): a diff that left a bucket out
+// would have the client skip its ops. Pages of a bucket that several sessions watch are read and encoded once (pages.go). The lines of a
+// round leave in one write. Pages begin small and grow while the client takes them (pace.go), so one that takes nothing holds up less
+// than 64 KiB; large ones share a budget. An idle session has one goroutine, two on WebSocket, and no buffer of ours.
 //
 // Rules of the session, cited by number in code and tests (client-protocol.md 3.7 and 3.8):
 //
 //	C1  The first line of a connection is a full checkpoint. Later ones are diffs against the last line sent, complete or not.
-//	C2  An op is sent at most once on a connection, ascending in its bucket. positions has the last one that the client said it has, or
-//	    was sent.
-//	C3  What must be fetched is what the newest checkpoint has beyond positions. Nothing else is remembered of an interrupted round.
+//	C2  An op is sent at most once on a connection, ascending in its bucket. held.position is the last one that the client said it has,
+//	    or was sent.
+//	C3  What must be fetched is what the newest checkpoint has beyond positions (session.behind names those buckets). Nothing else is
+//	    remembered of an interrupted round.
 //	C4  A round that is overtaken (interrupted, compacted under its feet, or of a version that is no longer served) sends no complete
 //	    line; another round follows, even if it changes nothing else.
 //	C5  No View is open while something is sent.
-//	C6  A wake-up is never lost: the session looks once more after it changed what it watches.
+//	C6  A wake-up is never lost: the session looks once more if it was told of something between a look and the change of what it
+//	    watches that followed.
 //
 // # Versions
 //

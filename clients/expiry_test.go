@@ -32,6 +32,10 @@ func (r *recorder) Ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
+func (r *recorder) Flush() error { return nil }
+
+func (r *recorder) Hold(ctx context.Context, raw []byte) error { return r.Send(ctx, raw) }
+
 func (r *recorder) Send(_ context.Context, raw []byte) error {
 	line, err := wire.DecodeJSON(raw)
 	if err != nil {

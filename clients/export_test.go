@@ -2,8 +2,11 @@ package clients
 
 import (
 	"context"
+	"encoding/json"
+	"testing"
 	"time"
 
+	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/clients/wire"
 )
@@ -35,6 +38,25 @@ func Noticed(cfg Config, body []byte, claims *auth.Claims, happen func()) (bool,
 	happen()
 	s.watch(res)
 	return s.sub.Take().Write, nil
+}
+
+// CostOfLook returns the allocations of a look after a change of one of the buckets of a client that has been told all.
+func CostOfLook(tb testing.TB, cfg Config, user string, bucket int) float64 {
+	claims := &auth.Claims{Subject: user, Payload: json.RawMessage(`{"sub":"` + user + `"}`), Expires: time.Now().Add(time.Hour)}
+	s := New(cfg).newSession(&streamRequest{}, claims, 0)
+	s.begin()
+	defer s.sub.Close()
+	r, err := s.look()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.adopt(r)
+	return testing.AllocsPerRun(100, func() {
+		s.due = buckets.Wake{Buckets: []string{s.told.buckets[bucket].FullName}}
+		if r, err := s.look(); r != nil || err != nil {
+			tb.Fatalf("look: %+v, %v", r, err)
+		}
+	})
 }
 
 // Tick ticks a session whose token has expired by the time of day.

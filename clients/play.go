@@ -1,25 +1,24 @@
 package clients
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/wire"
 )
 
-// Limits of a page. One operation may be bigger.
-const (
-	pageOps  = 1000
-	pageText = 1 << 20 // bytes of data
-)
+// pageOps is how many operations a page has at most. pace.go says how many bytes.
+const pageOps = 1000
 
 // patience is how many ops of a round are sent before a newer checkpoint may interrupt it.
 const patience = 1000
 
 // play sends the round: its line, the data, what completes it. If another round overtakes it, that one is returned (C4).
 func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
-	if err := s.say(ctx, r.line); err != nil {
+	if err := s.hold(ctx, r.line); err != nil {
 		return nil, err
 	}
 	s.adopt(r)
@@ -31,7 +30,7 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 			}
 		}
 		if i+1 < len(groups) {
-			if err := s.say(ctx, func(e *wire.Encoder) []byte { return e.Partial(uint64(r.checkpoint), group[0].Priority) }); err != nil {
+			if err := s.hold(ctx, func(e *wire.Encoder) []byte { return e.Partial(uint64(r.checkpoint), group[0].Priority) }); err != nil {
 				return nil, err
 			}
 		}
@@ -86,38 +85,81 @@ func (s *session) page(ctx context.Context, r *round, h *held) (more, overtaken 
 	if err := s.out.Ready(ctx); err != nil {
 		return false, false, err
 	}
-	err = s.withEncoder(func(e *wire.Encoder) error {
-		p := pageWriter{e: e, next: h.position}
-		err := s.store.View(func(v *buckets.View) (err error) {
-			if v.Version().ID != r.version {
-				overtaken = true // the bucket may be going away
-				return nil
-			}
-			e.BeginPage(h.FullName, uint64(p.next))
-			more, overtaken, err = v.Operations(h.FullName, p.next, r.checkpoint, p.add)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("read bucket: %w", err)
-		}
-		if p.ops == 0 {
+	limit, release := s.pace.take()
+	defer release()
+	deliver := func(p *page) error {
+		if more, overtaken = p.more, p.overtaken; p.line == nil {
 			return nil
 		}
-		more = more || p.full
 		r.ops += p.ops
 		h.position = p.next
-		return s.out.Send(ctx, e.EndPage(uint64(p.next), more))
+		start := time.Now()
+		err := s.out.Hold(ctx, p.line)
+		s.pace.adjust(time.Since(start))
+		return err
+	}
+	if s.sub.Shared(h.FullName) {
+		p, err := s.sharedPage(r, h, limit)
+		if err != nil {
+			return false, false, err
+		}
+		return more, overtaken, deliver(p)
+	}
+	err = s.withEncoder(limit, func(e *wire.Encoder) error {
+		p, err := s.read(e, r, h, limit)
+		if err != nil {
+			return err
+		}
+		return deliver(p)
 	})
 	return more, overtaken, err
 }
 
+// sharedPage returns a page that other sessions may want too.
+func (s *session) sharedPage(r *round, h *held, limit int) (*page, error) {
+	key := pageKey{bucket: h.FullName, after: h.position, last: h.Last, format: s.format, limit: limit}
+	return s.pages.get(key, func() (p *page, err error) {
+		err = s.withEncoder(limit, func(e *wire.Encoder) error {
+			if p, err = s.read(e, r, h, limit); err == nil {
+				p.line = bytes.Clone(p.line)
+			}
+			return err
+		})
+		return p, err
+	})
+}
+
+// read reads the page that follows the bucket's position. Its line belongs to the encoder.
+func (s *session) read(e *wire.Encoder, r *round, h *held, limit int) (*page, error) {
+	p := &page{}
+	w := pageWriter{e: e, next: h.position, limit: limit}
+	err := s.store.View(func(v *buckets.View) (err error) {
+		if v.Version().ID != r.version {
+			p.overtaken = true // the bucket may be going away
+			return nil
+		}
+		e.BeginPage(h.FullName, uint64(w.next))
+		p.more, p.overtaken, err = v.Operations(h.FullName, w.next, r.checkpoint, w.add)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read bucket: %w", err)
+	}
+	if w.ops > 0 {
+		p.more = p.more || w.full
+		p.ops, p.next = w.ops, w.next
+		p.line = e.EndPage(uint64(w.next), p.more)
+	}
+	return p, nil
+}
+
 // pageWriter writes a page as its operations are visited.
 type pageWriter struct {
-	e    *wire.Encoder
-	next buckets.OpID // of the last operation added
-	ops  int
-	text int
-	full bool // an operation was turned away
+	e     *wire.Encoder
+	limit int          // of bytes
+	next  buckets.OpID // of the last operation added
+	ops   int
+	full  bool // an operation was turned away
 }
 
 var wireKinds = map[buckets.BucketOp]wire.Kind{
@@ -126,7 +168,7 @@ var wireKinds = map[buckets.BucketOp]wire.Kind{
 
 // add adds the operation if there is room, and tells whether to go on.
 func (p *pageWriter) add(op *buckets.Operation) bool {
-	if p.ops > 0 && p.text+len(op.Data) > pageText {
+	if p.ops > 0 && p.e.Len()+len(op.Data) > p.limit {
 		p.full = true
 		return false
 	}
@@ -136,6 +178,5 @@ func (p *pageWriter) add(op *buckets.Operation) bool {
 	})
 	p.next = op.ID
 	p.ops++
-	p.text += len(op.Data)
 	return p.ops < pageOps
 }

@@ -15,6 +15,7 @@ type response struct {
 	body       io.Writer // the compressor, or the connection
 	compressor compressor
 	control    *http.ResponseController
+	held       bool // something was written and not flushed
 }
 
 // compressor is what gzip and zstd have in common.
@@ -69,10 +70,26 @@ func compress(encoding string, w io.Writer) compressor {
 func (out *response) Ready(ctx context.Context) error { return ctx.Err() }
 
 // Send sends the line and flushes it.
-func (out *response) Send(_ context.Context, line []byte) error {
-	if _, err := out.body.Write(line); err != nil {
+func (out *response) Send(ctx context.Context, line []byte) error {
+	if err := out.Hold(ctx, line); err != nil {
 		return err
 	}
+	return out.Flush()
+}
+
+// Hold writes the line, without making sure that it leaves.
+func (out *response) Hold(_ context.Context, line []byte) error {
+	out.held = true
+	_, err := out.body.Write(line)
+	return err
+}
+
+// Flush sends what was held.
+func (out *response) Flush() error {
+	if !out.held {
+		return nil
+	}
+	out.held = false
 	if out.compressor != nil {
 		if err := out.compressor.Flush(); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/weirsync/weir/clients/auth"
 )
@@ -18,6 +19,8 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	upgrader websocket.Upgrader
+	pages    *pages
+	budget   *semaphore.Weighted // for large pages
 
 	// draining ends when Shutdown begins. It is a context because that is what everything waits on.
 	draining context.Context
@@ -36,10 +39,11 @@ var errDraining = errors.New("the server is shutting down")
 func New(cfg Config) *Server {
 	cfg.fillDefaults()
 	s := &Server{cfg: cfg, log: cfg.Logger, users: map[string]int{}, sockets: map[*websocket.Conn]struct{}{}}
+	s.pages, s.budget = newPages(sharedPages), newBudget()
 	s.draining, s.drain = context.WithCancelCause(context.Background())
 	s.upgrader = websocket.Upgrader{
 		CheckOrigin:     func(*http.Request) bool { return true }, // tokens authorize, not cookies
-		ReadBufferSize:  1024,
+		ReadBufferSize:  512,                                      // thousands are idle, and what clients send is short
 		WriteBufferSize: 1024,
 		WriteBufferPool: &sync.Pool{},
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {

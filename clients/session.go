@@ -17,6 +17,9 @@ type sender interface {
 	Ready(ctx context.Context) error
 	// Send sends one encoded line, which is not kept.
 	Send(ctx context.Context, line []byte) error
+	// Hold does so too, but the line may wait to be sent together with the next ones, until Flush at the latest.
+	Hold(ctx context.Context, line []byte) error
+	Flush() error
 }
 
 // session tells one client what it should hold. It belongs to one goroutine, and ends with run.
@@ -25,6 +28,8 @@ type session struct {
 	out    sender
 	format wire.Format
 	limits limits
+	pages  *pages
+	pace   pace
 
 	rules syncrules.Request
 	user  string
@@ -95,6 +100,9 @@ func (s *session) serve(ctx context.Context) error {
 // wait returns what is next to be said, once there may be something. It looks only when the client can take a line, so that a
 // slow client skips checkpoints.
 func (s *session) wait(ctx context.Context) (*round, error) {
+	if err := s.out.Flush(); err != nil { // of a round that was given up
+		return nil, err
+	}
 	if err := s.sleep(ctx); err != nil {
 		return nil, err
 	}
@@ -148,30 +156,53 @@ func (s *session) farewell(ctx context.Context) error {
 	return err
 }
 
-// encoders are shared by all sessions: one that sleeps holds none.
-var encoders = sync.Pool{New: func() any { return wire.NewEncoder(wire.JSON) }}
+// encoders are shared by all sessions: one that sleeps holds none. Those for large pages are apart, so that a session
+// that gets a small page, and keeps it because its client takes nothing, does not keep much.
+var encoders, largeEncoders = newEncoders(), newEncoders()
 
-// pooledMax is the largest encoder that goes back to the pool.
-const pooledMax = 4 << 20
+func newEncoders() *sync.Pool {
+	return &sync.Pool{New: func() any { return wire.NewEncoder(wire.JSON) }}
+}
 
-// withEncoder runs fn with an encoder.
-func (s *session) withEncoder(fn func(e *wire.Encoder) error) error {
-	e := encoders.Get().(*wire.Encoder)
+const (
+	smallEncoder = 32 << 10
+	pooledMax    = 4 << 20 // the largest encoder that goes back to its pool
+)
+
+// withEncoder runs fn with an encoder for a line of about so many bytes.
+func (s *session) withEncoder(size int, fn func(e *wire.Encoder) error) error {
+	pool := encoders
+	if size > pageMin {
+		pool = largeEncoders
+	}
+	e := pool.Get().(*wire.Encoder)
 	e.Reset(s.format)
 	defer func() {
-		if e.Cap() <= pooledMax {
+		switch {
+		case e.Cap() <= smallEncoder:
 			encoders.Put(e)
+		case e.Cap() <= pooledMax:
+			largeEncoders.Put(e)
 		}
 	}()
 	return fn(e)
 }
 
-// say sends the line that encode makes, once it can be sent.
+// say sends the line that encode makes, once it can be sent, and what was held before.
 func (s *session) say(ctx context.Context, encode func(e *wire.Encoder) []byte) error {
+	return s.put(ctx, encode, s.out.Send)
+}
+
+// hold does so too, when others follow at once.
+func (s *session) hold(ctx context.Context, encode func(e *wire.Encoder) []byte) error {
+	return s.put(ctx, encode, s.out.Hold)
+}
+
+func (s *session) put(ctx context.Context, encode func(e *wire.Encoder) []byte, put func(context.Context, []byte) error) error {
 	if err := s.out.Ready(ctx); err != nil {
 		return err
 	}
-	return s.withEncoder(func(e *wire.Encoder) error { return s.out.Send(ctx, encode(e)) })
+	return s.withEncoder(0, func(e *wire.Encoder) error { return put(ctx, encode(e)) })
 }
 
 func pause(ctx context.Context, d time.Duration) error {

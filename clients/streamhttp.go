@@ -68,6 +68,7 @@ func (s *Server) newSession(req *streamRequest, claims *auth.Claims, pulse time.
 	rules.Claims = claims.Payload
 	return &session{
 		store: s.cfg.Store, rules: rules, user: claims.Subject, key: writeKey(claims.Subject, req.clientID),
+		pages: s.pages, pace: pace{budget: s.budget},
 		limits:    limits{s.cfg.MaxBuckets, s.cfg.MaxParameterResults},
 		clock:     newClock(claims.Expires, pulse),
 		positions: req.positions,

@@ -30,24 +30,37 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	release := s.hold(ws)
-	defer release()
+	release, ok := s.hold(ws)
+	if !ok {
+		_ = ws.Close()
+		return
+	}
+	// The goroutine of net/http, with its buffers and the request, ends here: they would be most of what an idle client takes.
+	// Shutdown waits for this one.
 	c := &connection{server: s, agent: userAgent(r.Header)}
+	go func() {
+		defer release()
+		c.run(ws)
+	}()
+}
+
+// run serves the socket to its end.
+func (c *connection) run(ws *websocket.Conn) {
 	defer c.close()
-	err = rsocket.Serve(s.draining, ws, rsocket.Config{
-		Accept: c.accept, MaxRequestBytes: s.cfg.MaxRequestBytes, WriteTimeout: s.cfg.WriteTimeout,
+	err := rsocket.Serve(c.server.draining, ws, rsocket.Config{
+		Accept: c.accept, MaxRequestBytes: c.server.cfg.MaxRequestBytes, WriteTimeout: c.server.cfg.WriteTimeout,
 	})
 	if err != nil {
-		s.log.Debug("connection ended", "path", r.URL.Path, "cause", err)
+		c.server.log.Debug("connection ended", "path", streamPath, "cause", err)
 	}
 }
 
-// hold keeps the socket where Shutdown can close it, and makes Shutdown wait until it is released.
-func (s *Server) hold(ws *websocket.Conn) (release func()) {
+// hold keeps the socket where Shutdown can close it, and makes Shutdown wait until it is released. It fails if that has begun.
+func (s *Server) hold(ws *websocket.Conn) (release func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining.Err() != nil {
-		return func() {} // Shutdown waits no longer for new ones, and rsocket.Serve will end at once
+		return nil, false
 	}
 	s.sockets[ws] = struct{}{}
 	s.running.Add(1)
@@ -56,7 +69,7 @@ func (s *Server) hold(ws *websocket.Conn) (release func()) {
 		delete(s.sockets, ws)
 		s.mu.Unlock()
 		s.running.Done()
-	}
+	}, true
 }
 
 // connection is an RSocket connection of a client.

@@ -448,6 +448,62 @@ func TestFailedSendEndsTheStream(t *testing.T) {
 	}
 }
 
+// What is held goes out together, in order, at the latest before the stream waits for credit.
+func TestHeldPayloadsAreSentTogether(t *testing.T) {
+	held, flush := make(chan struct{}), make(chan struct{})
+	s := serve(t, accept(func(ctx context.Context, _ Request, out *Stream) error {
+		for _, text := range []string{"a", strings.Repeat("b", 200), "c"} {
+			if err := out.Hold(ctx, []byte(text)); err != nil {
+				return err
+			}
+		}
+		close(held)
+		<-flush
+		if err := out.Flush(); err != nil {
+			return err
+		}
+		for range 2 { // the second one has no credit
+			if err := out.Hold(ctx, []byte("d")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	c := dialRaw(t, s.url)
+	c.send(setup(), request(1, 4))
+	<-held
+	close(flush)
+	for _, text := range []string{"a", strings.Repeat("b", 200), "c", "d"} {
+		c.expect(payload(1, text))
+	}
+	c.send(Frame{Stream: 1, Type: TypeRequestN, N: 1})
+	c.expect(payload(1, "d"))
+	c.expect(complete(1))
+}
+
+// Pings and closes come through although the server writes its messages itself.
+func TestControlMessages(t *testing.T) {
+	s := serve(t, accept(forever))
+	c := dialRaw(t, s.url)
+	pong := make(chan string, 1)
+	c.ws.SetPongHandler(func(data string) error { pong <- data; return nil })
+	if err := c.ws.WriteControl(websocket.PingMessage, []byte("hello"), time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	ask, answer := keepalive("x")
+	c.send(setup(), ask)
+	c.expect(answer) // reading it handles the pong that came before
+	if got := <-pong; got != "hello" {
+		t.Errorf("pong %q", got)
+	}
+	if err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-s.ended; err != nil {
+		t.Errorf("Serve returned %v after a close", err)
+	}
+}
+
 func TestClient(t *testing.T) {
 	const n = 1000
 	s := serve(t, Config{Accept: func(_ context.Context, setup *Setup) (Handler, error) {

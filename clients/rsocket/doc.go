@@ -6,6 +6,9 @@
 // Streams write from goroutines of their own; a lock makes messages whole, and a deadline on each of them makes sure that a peer
 // that stopped reading ends the connection instead of holding its goroutines.
 //
+// The server writes WebSocket messages itself, so that several leave in one write: Stream.Hold keeps a payload back until more
+// follow. Reading, and the client side, are gorilla's.
+//
 // Flow control is by credit: a stream may send as many payloads as its peer has asked for (REQUEST_N), then waits. Stream.Ready waits without
 // taking credit, so that a payload need not exist before it can be sent.
 //

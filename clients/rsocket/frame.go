@@ -215,6 +215,26 @@ func (f *Frame) Append(dst []byte) []byte {
 	return append(dst, f.Data...)
 }
 
+// size is how many bytes Append appends.
+func (f *Frame) size() int {
+	n := 6 + len(f.Data)
+	switch f.Type {
+	case TypeSetup:
+		n += 14 + len(f.MetadataMime) + len(f.DataMime)
+		if f.Has(FlagResume) {
+			n += 2 + len(f.ResumeToken)
+		}
+	case TypeRequestStream, TypeRequestN, TypeError:
+		n += 4
+	case TypeKeepalive:
+		n += 8
+	}
+	if f.hasPayload() && f.Has(FlagMetadata) {
+		n += 3 + len(f.Metadata)
+	}
+	return n
+}
+
 func (f *Frame) hasPayload() bool {
 	return f.Type == TypeSetup || f.Type == TypeRequestStream || f.Type == TypePayload
 }

@@ -99,7 +99,10 @@ func newServer(ws *websocket.Conn, cfg Config) *server {
 		cfg.WriteTimeout = WriteTimeoutDefault
 	}
 	ws.SetReadLimit(int64(cfg.MaxRequestBytes) + 1024)
-	return &server{link: link{ws: ws, timeout: cfg.WriteTimeout}, cfg: cfg, streams: map[uint32]*Stream{}}
+	c := &server{link: link{ws: ws, timeout: cfg.WriteTimeout}, cfg: cfg, streams: map[uint32]*Stream{}}
+	ws.SetPingHandler(func(data string) error { return c.control(websocket.PongMessage, data) })
+	ws.SetCloseHandler(func(int, string) error { return nil }) // the connection is closed when the reader has ended
+	return c
 }
 
 // setup handles the first frame. Requests that were sent right behind it wait in the socket meanwhile.
@@ -180,7 +183,7 @@ func (c *server) drain(gone <-chan struct{}) {
 	c.closing = true
 	c.mu.Unlock()
 	c.running.Wait()
-	_ = c.ws.WriteControl(websocket.CloseMessage, nil, time.Now().Add(lingerTime))
+	_ = c.control(websocket.CloseMessage, "")
 	select {
 	case <-gone:
 	case <-time.After(lingerTime):

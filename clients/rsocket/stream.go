@@ -31,7 +31,7 @@ func (s *Stream) grant(n uint32) {
 	}
 }
 
-// Ready waits until Send can send, or ctx ends. It takes no credit.
+// Ready waits until Send can send, or ctx ends. It takes no credit. What is held is sent before it waits.
 func (s *Stream) Ready(ctx context.Context) error {
 	for {
 		s.mu.Lock()
@@ -39,6 +39,9 @@ func (s *Stream) Ready(ctx context.Context) error {
 		s.mu.Unlock()
 		if credit > 0 {
 			return ctx.Err()
+		}
+		if err := s.Flush(); err != nil {
+			return err
 		}
 		select {
 		case <-s.gained:
@@ -50,14 +53,26 @@ func (s *Stream) Ready(ctx context.Context) error {
 
 // Send sends data as one payload, for which it waits for credit. data is not kept. An error of the connection ends all its
 // streams.
-func (s *Stream) Send(ctx context.Context, data []byte) error {
+func (s *Stream) Send(ctx context.Context, data []byte) error { return s.put(ctx, data, s.link.send) }
+
+// Hold does so too, but the payload may be written together with what the connection sends next. Flush writes it.
+func (s *Stream) Hold(ctx context.Context, data []byte) error { return s.put(ctx, data, s.link.hold) }
+
+// Flush writes what is held.
+func (s *Stream) Flush() error { return s.check(s.link.flush()) }
+
+func (s *Stream) put(ctx context.Context, data []byte, put func(*Frame) error) error {
 	if err := s.Ready(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	s.credit--
 	s.mu.Unlock()
-	err := s.link.send(&Frame{Stream: s.id, Type: TypePayload, Flags: FlagNext, Data: data})
+	return s.check(put(&Frame{Stream: s.id, Type: TypePayload, Flags: FlagNext, Data: data}))
+}
+
+// check ends the stream if sending failed.
+func (s *Stream) check(err error) error {
 	if err != nil {
 		s.cancel(errClosed) // before the handler sees the error: a client that is gone is no fault of the handler's
 	}

@@ -50,6 +50,9 @@ func (e *Encoder) Reset(f Format) { e.format, e.buf, e.open = f, e.buf[:0], e.op
 // Cap returns the memory that e keeps, in bytes.
 func (e *Encoder) Cap() int { return cap(e.buf) }
 
+// Len returns how long the line is that is being written, in bytes.
+func (e *Encoder) Len() int { return len(e.buf) }
+
 // begin starts a line.
 func (e *Encoder) begin() {
 	e.buf, e.open = e.buf[:0], e.open[:0]
