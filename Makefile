@@ -66,7 +66,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s); "make test" runs their seeds
 		done; done
 
 .PHONY: interop
-interop: ## Sync stock client SDKs with weir
+interop: ## Sync stock client SDKs (Node.js, web) with weir
 	$(INTEROP)
 
 .PHONY: demo-check

@@ -1,5 +1,5 @@
-// Package interop drives the stock SDK (@powersync/node, in a Node.js process) from tests: what it has to say to weir is the proof that
-// weir speaks the protocol. run.sh installs the SDK and runs the tests that need it.
+// Package interop drives the stock SDKs (@powersync/node in a Node.js process, @powersync/web in a headless Chromium) from tests: what
+// they have to say to weir is the proof that weir speaks the protocol. run.sh installs them and runs the tests that need them.
 package interop
 
 import (
@@ -11,19 +11,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 )
 
-// Options of a Client.
+// Options of a Client. Its JSON is what app.mjs reads.
 type Options struct {
-	Endpoint       string
-	Token          string
-	Method         string // http or ws
-	Dir            string // of its database: a client started later on the same one goes on where this one stopped
-	Tables         map[string][]string
-	CheckpointMode string // legacy if empty
+	Endpoint       string              `json:"endpoint"`
+	Token          string              `json:"token"`
+	Method         string              `json:"method"` // http or ws
+	Dir            string              `json:"dir"`    // of its database: a client started later on the same one goes on where this one stopped
+	Tables         map[string][]string `json:"tables"`
+	CheckpointMode string              `json:"checkpointMode,omitempty"` // legacy if empty
+	Backend        string              `json:"backend,omitempty"`        // address that uploads are posted to; they are dropped if empty
+	Browser        bool                `json:"-"`                        // the SDK for the web, on a page of another origin
 }
 
 // State is what a client says of itself.
@@ -76,13 +79,17 @@ func Start(tb testing.TB, opts Options) *Client {
 		}
 		tb.Skip("the stock SDK is not installed: run clients/interop/run.sh")
 	}
-	tables, err := json.Marshal(opts.Tables)
+	options, err := json.Marshal(opts)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command("node", filepath.Join(dir, "client.mjs"))
-	cmd.Env = append(os.Environ(), "ENDPOINT="+opts.Endpoint, "TOKEN="+opts.Token, "METHOD="+opts.Method, "DB_DIR="+opts.Dir,
-		"TABLES="+string(tables), "CHECKPOINT_MODE="+opts.CheckpointMode)
+	script := "client.mjs"
+	if opts.Browser {
+		script = "browser.mjs"
+		needChromium(tb, dir)
+	}
+	cmd := exec.Command("node", filepath.Join(dir, script))
+	cmd.Env = append(os.Environ(), "OPTIONS="+string(options))
 	c := &Client{tb: tb, states: make(chan State, 1000), stderr: &output{}}
 	cmd.Stderr = c.stderr
 	stdout, err := cmd.StdoutPipe()
@@ -108,6 +115,21 @@ func Start(tb testing.TB, opts Options) *Client {
 	})
 	tb.Cleanup(c.stop)
 	return c
+}
+
+// needChromium skips the test where there is none and run.sh could not get one.
+func needChromium(tb testing.TB, dir string) {
+	tb.Helper()
+	if os.Getenv("WEIR_CHROMIUM") != "" {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".browser", "chromium")); err == nil {
+		return
+	}
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		tb.Fatal("Chromium is not installed: run clients/interop/run.sh")
+	}
+	tb.Skip("the packaged Chromium is for Linux on x86-64 only: set WEIR_CHROMIUM to one of this machine")
 }
 
 // home is the folder of this package: tests run in that of their own.
@@ -168,7 +190,7 @@ func (c *Client) Wait(what string, cond func(State) bool) State {
 	}
 }
 
-// Insert writes a row locally. The SDK uploads it to a backend that drops it.
+// Insert writes a row locally. The SDK uploads it.
 func (c *Client) Insert(table string, row map[string]string) {
 	c.tb.Helper()
 	text, err := json.Marshal(map[string]any{"insert": table, "row": row})

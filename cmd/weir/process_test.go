@@ -74,7 +74,7 @@ rules: {path: %%s}
 listen: %s
 auth:
   audience: [weir]
-  jwks: {keys: [{kty: oct, alg: HS256, kid: dev, k: c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0}]}
+  jwks: {keys: [{kty: oct, alg: HS256, kid: dev, k: c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0}]}
 api: {tokens: [token-of-the-tests]}
 log: {level: debug}
 `, db.URI(), db.Name, address)
