@@ -24,6 +24,8 @@ require (
 	golang.org/x/time v0.16.0
 )
 
+require pgregory.net/rapid v1.3.0
+
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgio v1.0.0 // indirect

@@ -25,6 +25,7 @@ type batch struct {
 	passed []*marker // to be released once durable
 	ended  []*version
 	news   news
+	due    []BucketID // to be compacted
 }
 
 func (s *Store) newBatch(tx *storage.Tx) (*batch, error) {

@@ -20,14 +20,14 @@ func TestPartialRowAtABeginningGeneration(t *testing.T) {
 	h.pos = 2000
 	h.stream()
 	h.must(h.View(func(v *View) error {
-		return v.tx.Buckets(func(id BucketID, _ storage.Bucket) error {
+		return v.tx.Buckets(0, func(id BucketID, _ storage.Bucket) bool {
 			_, err := v.tx.Ops(id, 0, nil, func(op *storage.Op) bool {
 				if bytes.Contains(op.Data, Unchanged()) {
 					t.Errorf("an op has %s", op.Data)
 				}
 				return true
 			})
-			return err
+			return err == nil
 		})
 	}))
 	before := h.stop

@@ -39,6 +39,18 @@
 // apply time by the one writer, and the gate is global, so nothing ever becomes visible below a published checkpoint (I3b).
 // A version is activated in the batch that makes its last table complete: one record changes, and clients' next view has it (I10).
 //
+// # Compaction
+//
+// Updates make PUTs and REMOVEs superfluous, and single commits make small blocks. A pass (compactpass.go) rewrites one bucket as of one
+// published checkpoint: superseded ops become MOVE, neighbouring small blocks one, and the leading run without a PUT one CLEAR. Clients
+// notice nothing (I7): one that resumes at any position comes to the same rows, and the bucket's sum stays (I5). Only who is still on the
+// way to a checkpoint older than the pass is told, if it meets a compacted op, that this one can't be completed (View.Operations).
+//
+// Reading, decoding and compressing happen in read transactions, beside the writer; a step ends with a short job of the writer that swaps
+// blocks. So compaction is no chore of the writer: a commit waits for the swap at most. Buckets are compacted when a commit leaves
+// enough in them to gain (Store.due; figures in the bucket's state), and all are looked at at the start and every hour. Write
+// checkpoints are forgotten then, too, when they are reached and were asked for more than 30 days ago.
+//
 // # Waking clients
 //
 // The feed keeps what each session watches in inverted indexes; a checkpoint wakes those whose buckets, lookups or write checkpoint it

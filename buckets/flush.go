@@ -164,6 +164,7 @@ func (b *batch) place(r *row, next *storage.Row) error {
 				kept++
 				continue
 			}
+			ob.state.Compaction.Stale++
 		}
 		puts = append(puts, fresh{ob, i})
 	}
@@ -183,6 +184,7 @@ func (b *batch) place(r *row, next *storage.Row) error {
 		if err != nil {
 			return err
 		}
+		ob.state.Compaction.Stale++
 		b.add(ob, &storage.Op{
 			Kind: storage.OpRemove, Checksum: checksum(removal),
 			Type: []byte(b.s.catalog.stringByID[old[j].Type]), ObjectID: old[j].ObjectID, Subkey: subkey,

@@ -95,6 +95,9 @@ func (b *batch) writeBuckets() error {
 			return err
 		}
 		b.news.bucket(ob.def.prefix + ob.state.Name)
+		if b.s.due(&ob.state) {
+			b.due = append(b.due, id)
+		}
 	}
 	return nil
 }

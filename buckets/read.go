@@ -173,22 +173,29 @@ type Operation struct {
 
 // Operations visits the bucket's operations with after < id <= upto in ascending order until visit returns false. more tells whether
 // operations up to upto are left. upto must not be above Checkpoint (I4). superseded is true if
-// an operation was compacted with a target above upto: then no complete line may be sent for upto (protocol 4.4).
+// an operation may have been compacted because of one above upto: then no complete line may be sent for upto (protocol 4.4), and the
+// newest checkpoint is above it.
 func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation) bool) (more, superseded bool, err error) {
 	id, ok, err := v.bucketID(bucket)
 	if err != nil || !ok {
 		return false, false, err
 	}
+	state, err := v.tx.Bucket(id)
+	if err != nil {
+		return false, false, err
+	}
 	var out Operation
-	stopped := false
+	stopped, compacted := false, false
 	v.buf, err = v.tx.Ops(id, after, v.buf, func(op *storage.Op) bool {
-		if op.ID > upto {
-			return false
-		}
 		if stopped {
-			more = true
+			more = op.ID <= upto
 			return false
 		}
+		if op.ID > upto { // a CLEAR may have swallowed ops up to upto
+			compacted = compacted || op.Kind == storage.OpClear
+			return false
+		}
+		compacted = compacted || op.Kind == storage.OpMove || op.Kind == storage.OpClear
 		out = Operation{
 			ID: op.ID, Op: BucketOp(op.Kind), Checksum: op.Checksum,
 			Type: op.Type, ObjectID: op.ObjectID, Subkey: op.Subkey, Data: op.Data,
@@ -196,7 +203,7 @@ func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation
 		stopped = !visit(&out)
 		return true
 	})
-	return more, false, err
+	return more, compacted && upto < state.Compaction.Target, err
 }
 
 // bucketID finds a bucket by its full name. A name of no definition of this store finds nothing.

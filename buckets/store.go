@@ -25,6 +25,7 @@ type Options struct {
 
 	RowImages   RowImages     // RowImagesToast
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all (rules.keep_retired sets KeepRetiredDefault)
+	Compact     CompactOptions
 }
 
 // RowImages says which column values are kept beside a row's state.
@@ -57,6 +58,8 @@ type Store struct {
 	waiting map[string]storage.WriteCheckpoint // write checkpoints not reached yet; the writer's own
 	staged  map[string]*staged                 // big transactions that are being applied, by source; the writer's own
 
+	compactor *compactor
+
 	scratches []*scratch // one for each goroutine that evaluates; the writer's own
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own
@@ -82,6 +85,7 @@ func Open(path string, opts Options) (*Store, error) {
 	if len(opts.Sources) == 0 {
 		opts.Sources = []string{"default"}
 	}
+	opts.Compact.fill()
 	db, err := storage.Open(path, freshCounters(opts.Now()))
 	if err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
 		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(),
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
-		changed: make(chan struct{}), moved: make(chan struct{}),
+		changed: make(chan struct{}), moved: make(chan struct{}), compactor: newCompactor(),
 	}
 	s.chores = s.choresOf()
 	if err := db.View(s.load); err != nil {
@@ -127,11 +131,11 @@ func (s *Store) load(tx *storage.Tx) error {
 		return err
 	}
 	s.feed.op = cp.Op
-	return tx.WriteCheckpoints(func(key string, w storage.WriteCheckpoint) error {
+	return tx.WriteCheckpoints("", func(key string, w storage.WriteCheckpoint) bool {
 		if !passed(cp.Positions, w.Heads) {
 			s.waiting[key] = w
 		}
-		return nil
+		return true
 	})
 }
 

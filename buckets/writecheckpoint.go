@@ -21,9 +21,12 @@ func passed(positions, heads map[string]Position) bool {
 func (s *Store) NextWriteCheckpoint(ctx context.Context, key string, heads map[string]Position) (int64, error) {
 	var id int64
 	err := s.do(ctx, func(b *batch) error {
-		w, _, err := b.tx.WriteCheckpoint(key)
+		w, ok, err := b.tx.WriteCheckpoint(key)
 		if err != nil {
 			return err
+		}
+		if !ok {
+			w.ID = b.tx.WriteFloor()
 		}
 		id = w.ID + 1
 		return b.putWriteCheckpoint(key, storage.WriteCheckpoint{ID: id, Heads: heads})
@@ -58,6 +61,7 @@ func (s *Store) RequestWriteCheckpoint(ctx context.Context, key string, id int64
 }
 
 func (b *batch) putWriteCheckpoint(key string, w storage.WriteCheckpoint) error {
+	w.Stored = b.s.opts.Now().Unix()
 	if err := b.tx.PutWriteCheckpoint(key, w); err != nil {
 		return err
 	}
@@ -75,12 +79,12 @@ func (b *batch) rewind(source string, pos Position) error {
 		}
 	}
 	old := map[string]storage.WriteCheckpoint{}
-	if err := b.tx.WriteCheckpoints(func(key string, w storage.WriteCheckpoint) error {
+	if err := b.tx.WriteCheckpoints("", func(key string, w storage.WriteCheckpoint) bool {
 		if w.Heads[source] > pos {
 			w.Heads[source] = pos
 			old[key] = w
 		}
-		return nil
+		return true
 	}); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package buckets
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/weirsync/weir/storage"
@@ -18,6 +19,12 @@ const (
 // Run is the writer. It returns nil when ctx ends, after everything queued has been committed, or the error that stopped the
 // store: nothing can be written then, and readers keep what is there. Writes wait until it runs.
 func (s *Store) Run(ctx context.Context) error {
+	tendCtx, stopTending := context.WithCancel(ctx)
+	defer stopTending()
+	var tending sync.WaitGroup
+	if !s.opts.Compact.Off {
+		tending.Go(func() { s.tend(tendCtx) })
+	}
 	err := s.write(ctx)
 	reason := err
 	if reason == nil {
@@ -25,6 +32,8 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	s.update(func() { s.failure = err })
 	s.queue.stop(reason)
+	stopTending()
+	tending.Wait()
 	return err
 }
 
@@ -123,6 +132,7 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 // it comes as news to a subscription made afterwards.
 func (s *Store) publish(b *batch) {
 	s.feed.publish(b.news)
+	s.compactor.note(b.due)
 	s.update(func() {
 		for name, pos := range b.positions {
 			s.sources[name].durable = pos

@@ -25,6 +25,16 @@ type Bucket struct {
 	Base       Tally
 	Pending    Tally
 	First      OpID // first op of Pending
+	Compaction Compaction
+}
+
+// Compaction is how far a bucket is compacted, and what there is to gain. Stale and Small are estimates: nothing but the choice of
+// when to compact depends on them.
+type Compaction struct {
+	Stale  int64 // PUTs that a later op of their key made superfluous, with their data still here
+	Small  int64 // blocks that commits left below BlockTarget and that were not merged yet
+	Target OpID  // no op was compacted because of one above it (I7)
+	Done   OpID  // up to here no op makes another one superfluous
 }
 
 // At returns what a fresh client would get at checkpoint c, which must be the one that was published with, or after, the newest op of Base.
@@ -51,12 +61,23 @@ func (b *Bucket) Add(block *Block) {
 	b.Pending.Count += int64(block.Count)
 	b.Pending.Sum += block.Sum
 	b.Pending.Last = block.Last
+	if !block.Full() {
+		b.Compaction.Small++
+	}
+}
+
+// Gain takes what a compaction came to off the estimates.
+func (c *Compaction) Gain(stale, small int64) {
+	c.Stale, c.Small = max(c.Stale-stale, 0), max(c.Small-small, 0)
 }
 
 func (b *Bucket) encode() []byte {
 	v := appendString(appendU64(nil, uint64(b.Definition)), b.Name)
 	v = appendTally(appendTally(v, b.Base), b.Pending)
-	return appendUvarint(v, uint64(b.First))
+	v = appendUvarint(v, uint64(b.First))
+	c := &b.Compaction
+	v = appendUvarint(appendUvarint(v, uint64(c.Stale)), uint64(c.Small))
+	return appendUvarint(appendUvarint(v, uint64(c.Target)), uint64(c.Done))
 }
 
 func appendTally(v []byte, t Tally) []byte {
@@ -71,6 +92,7 @@ func (d *decoder) tally() Tally {
 func decodeBucket(k, v []byte) (Bucket, error) {
 	d := decoder{b: v}
 	b := Bucket{Definition: DefinitionID(d.u64()), Name: string(d.bytes()), Base: d.tally(), Pending: d.tally(), First: OpID(d.uvarint())}
+	b.Compaction = Compaction{Stale: int64(d.uvarint()), Small: int64(d.uvarint()), Target: OpID(d.uvarint()), Done: OpID(d.uvarint())}
 	if !d.done() {
 		return b, corrupt(secBuckets, k, "bad bucket state")
 	}
@@ -113,18 +135,24 @@ func (tx *Tx) Bucket(id BucketID) (Bucket, error) {
 	return decodeBucket(k, tx.section(secBuckets).Get(k))
 }
 
+// HasBucket reports whether there is a bucket id.
+func (tx *Tx) HasBucket(id BucketID) bool {
+	return tx.section(secBuckets).Get(appendU64(nil, uint64(id))) != nil
+}
+
 // PutBucket stores a bucket's state.
 func (tx *Tx) PutBucket(id BucketID, b *Bucket) error {
 	return tx.section(secBuckets).Put(appendU64(nil, uint64(id)), b.encode())
 }
 
-// Buckets visits all bucket states by id.
-func (tx *Tx) Buckets(visit func(id BucketID, b Bucket) error) error {
-	return tx.section(secBuckets).ForEach(func(k, v []byte) error {
+// Buckets visits the bucket states with ids from first on, in order, until visit returns false.
+func (tx *Tx) Buckets(first BucketID, visit func(id BucketID, b Bucket) bool) error {
+	c := tx.section(secBuckets).Cursor()
+	for k, v := c.Seek(appendU64(nil, uint64(first))); k != nil; k, v = c.Next() {
 		b, err := decodeBucket(k, v)
-		if err != nil {
+		if err != nil || !visit(BucketID(key64(k)), b) {
 			return err
 		}
-		return visit(BucketID(key64(k)), b)
-	})
+	}
+	return nil
 }

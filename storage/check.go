@@ -121,7 +121,7 @@ func (c *checker) meta() (err error) {
 			c.fault("source %s: the checkpoint's position %s is above the stored %s (%v)", name, pos, stored, err)
 		}
 	}
-	return c.tx.WriteCheckpoints(func(string, WriteCheckpoint) error { return nil })
+	return c.tx.WriteCheckpoints("", func(string, WriteCheckpoint) bool { return true })
 }
 
 func (c *checker) records() error {
@@ -190,10 +190,13 @@ func (c *checker) unwanted(t *Table) bool {
 
 // ops reads every block, replays each bucket's history, and compares it with the bucket's state (I5).
 func (c *checker) ops() error {
-	if err := c.tx.Buckets(func(id BucketID, b Bucket) error {
+	if err := c.tx.Buckets(0, func(id BucketID, b Bucket) bool {
 		c.Buckets++
 		c.buckets[id] = &checkedBucket{Bucket: b}
-		return nil
+		if max(b.Compaction.Target, b.Compaction.Done) > c.Checkpoint {
+			c.fault("bucket %d was compacted up to op %d, beyond the checkpoint", id, max(b.Compaction.Target, b.Compaction.Done))
+		}
+		return true
 	}); err != nil {
 		return err
 	}

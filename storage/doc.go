@@ -10,6 +10,7 @@
 //	meta         "format"                           "weir store 1"
 //	             "counters"                         next ids, see below
 //	             "checkpoint"                       the published checkpoint, see below
+//	             "write floor"                      u64 greatest number that a forgotten write checkpoint had
 //	sources      source name                        JSON Source (identity, slot, publication)
 //	positions    source name                        u64 position applied and durable (I2)
 //	versions     u32 version                        JSON Version (text, state, definitions)
@@ -25,7 +26,7 @@
 //	params       u64 definition | bytes lookup |    values
 //	             u64 row | u64 digest | u64 op id
 //	garbage      u64 op id | params key             empty: entries up to that op id can go once it is published
-//	write        write checkpoint key               number and heads
+//	write        write checkpoint key               u64 number, heads as the checkpoint's positions, u64 unix seconds
 //	staging      bytes source | u32 part            changes of a big transaction: zstd, u32 CRC32C
 //	staged       source name                        JSON Staged: its commit was received
 //
@@ -49,8 +50,11 @@
 //
 //	+----------------+------------+------------+-------------+----------+---------------+--------------+------------+
 //	| u64 definition | bytes name | uv base    | u32 base    | uv base  | uv pending    | u32 pending  | uv pending |
-//	|                |            | count      | checksum    | last op  | count         | checksum     | first,last |
+//	|                |            | count      | checksum    | last op  | count         | checksum     | last,first |
 //	+----------------+------------+------------+-------------+----------+---------------+--------------+------------+
+//	| uv stale PUTs  | uv small   | uv target of compaction  | uv done up to                                         |
+//	|                | blocks     |                          |                                                       |
+//	+----------------+------------+--------------------------+-------------------------------------------------------+
 //
 // Op block: the ops that one flush gave one bucket, at most about 64 KiB of them before compression.
 //

@@ -113,8 +113,9 @@ func (tx *Tx) PutPosition(source string, p Position) error {
 
 // WriteCheckpoint is a client's newest write checkpoint: reached once every source is past its head.
 type WriteCheckpoint struct {
-	ID    int64
-	Heads map[string]Position
+	ID     int64
+	Heads  map[string]Position
+	Stored int64 // unix seconds
 }
 
 // WriteCheckpoint returns what is stored for key.
@@ -131,6 +132,7 @@ func decodeWriteCheckpoint(key string, b []byte) (WriteCheckpoint, error) {
 	d := decoder{b: b}
 	w := WriteCheckpoint{ID: int64(d.u64())}
 	w.Heads = d.positions()
+	w.Stored = int64(d.u64())
 	if !d.done() {
 		return w, corrupt(secWrite, []byte(key), "bad write checkpoint")
 	}
@@ -139,16 +141,36 @@ func decodeWriteCheckpoint(key string, b []byte) (WriteCheckpoint, error) {
 
 // PutWriteCheckpoint stores w for key.
 func (tx *Tx) PutWriteCheckpoint(key string, w WriteCheckpoint) error {
-	return tx.section(secWrite).Put([]byte(key), appendPositions(appendU64(nil, uint64(w.ID)), w.Heads))
+	v := appendPositions(appendU64(nil, uint64(w.ID)), w.Heads)
+	return tx.section(secWrite).Put([]byte(key), appendU64(v, uint64(w.Stored)))
 }
 
-// WriteCheckpoints visits all of them in key order.
-func (tx *Tx) WriteCheckpoints(visit func(key string, w WriteCheckpoint) error) error {
-	return tx.section(secWrite).ForEach(func(k, v []byte) error {
-		w, err := decodeWriteCheckpoint(string(k), v)
-		if err != nil {
+// DeleteWriteCheckpoint forgets key, but not how far its numbers went: see WriteFloor.
+func (tx *Tx) DeleteWriteCheckpoint(key string) error {
+	w, ok, err := tx.WriteCheckpoint(key)
+	if err != nil || !ok {
+		return err
+	}
+	if w.ID > tx.WriteFloor() {
+		if err := tx.section(secMeta).Put([]byte("write floor"), appendU64(nil, uint64(w.ID))); err != nil {
 			return err
 		}
-		return visit(string(k), w)
-	})
+	}
+	return tx.section(secWrite).Delete([]byte(key))
+}
+
+// WriteFloor is the greatest number that a forgotten write checkpoint had. A key without a record goes on above it, so that its numbers
+// never go down.
+func (tx *Tx) WriteFloor() int64 { return int64(key64(tx.section(secMeta).Get([]byte("write floor")))) }
+
+// WriteCheckpoints visits all of them in key order, from first on, until visit returns false.
+func (tx *Tx) WriteCheckpoints(first string, visit func(key string, w WriteCheckpoint) bool) error {
+	c := tx.section(secWrite).Cursor()
+	for k, v := c.Seek([]byte(first)); k != nil; k, v = c.Next() {
+		w, err := decodeWriteCheckpoint(string(k), v)
+		if err != nil || !visit(string(k), w) {
+			return err
+		}
+	}
+	return nil
 }
