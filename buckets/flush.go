@@ -22,6 +22,7 @@ type flusher struct {
 	names   map[bucketName]*openBucket
 	rows    []rowPut
 	arena   []byte
+	subkey  []byte // of the row that is being settled
 	params  []storage.Param
 	errors  int
 }
@@ -171,7 +172,8 @@ func (b *batch) place(r *row, next *storage.Row) error {
 	if kept == len(old) && len(puts) == 0 {
 		return nil
 	}
-	subkey = r.t.subkey(nil, r.key)
+	b.flusher.subkey = r.t.subkey(b.flusher.subkey[:0], r.key)
+	subkey = b.flusher.subkey
 	removal := storage.Digest{}
 	for j := range old {
 		if used[j] {
@@ -289,7 +291,7 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 	}
 	f := &b.flusher
 	start := len(f.arena)
-	f.arena = storage.AppendRow(f.arena, state)
+	f.arena = storage.AppendRow(f.arena, r.key, state)
 	f.rows = append(f.rows, rowPut{row: r, full: r.fullKey(), encoded: f.arena[start:len(f.arena):len(f.arena)]})
 	return nil
 }

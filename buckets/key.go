@@ -6,17 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/weirsync/weir/storage"
 )
 
 // keyMax is the longest row key that is stored as it is; longer ones are hashed. bbolt takes 32 KiB, its pages like less.
 const keyMax = 400
-
-// Forms of a row key, its first byte.
-const (
-	keySingle byte = 1 // the text of the only key column
-	keyMulti  byte = 2 // each column as varint length, text
-	keyHashed byte = 3 // SHA-256 of one of the above
-)
 
 var errNoKey = errors.New("a change came without its key columns")
 
@@ -24,26 +19,31 @@ var errNoKey = errors.New("a change came without its key columns")
 // unchanged TOAST itself; Postgres sends it in the old tuple then).
 func (bd *binding) rowKey(b []byte, row, old Tuple) ([]byte, error) {
 	start := len(b)
-	form := keyMulti
 	if len(bd.key) == 1 {
-		form = keySingle
+		v, err := bd.keyValue(bd.key[0], row, old)
+		if err != nil {
+			return nil, err
+		}
+		return shorten(storage.AppendSingleKey(b, v), start), nil
 	}
-	b = append(b, form)
+	b = append(b, storage.KeyMulti)
 	for _, col := range bd.key {
 		v, err := bd.keyValue(col, row, old)
 		if err != nil {
 			return nil, err
 		}
-		if form == keyMulti {
-			b = binary.AppendUvarint(b, uint64(len(v)))
-		}
-		b = append(b, v...)
+		b = append(binary.AppendUvarint(b, uint64(len(v))), v...)
 	}
-	if len(b)-start > keyMax {
-		h := sha256.Sum256(b[start:])
-		b = append(append(b[:start], keyHashed), h[:]...)
+	return shorten(b, start), nil
+}
+
+// shorten hashes the key that begins at start, if it is long.
+func shorten(b []byte, start int) []byte {
+	if len(b)-start <= keyMax {
+		return b
 	}
-	return b, nil
+	h := sha256.Sum256(b[start:])
+	return append(append(b[:start], storage.KeyHashed), h[:]...)
 }
 
 func (bd *binding) keyValue(col int, row, old Tuple) ([]byte, error) {
@@ -60,7 +60,10 @@ func (bd *binding) keyValue(col int, row, old Tuple) ([]byte, error) {
 // for the same row of a tracked table for ever.
 func (t *table) subkey(b, key []byte) []byte {
 	b = append(b, t.prefix...)
-	if key[0] == keySingle && len(key) <= 64 && plainText(key[1:]) {
+	switch {
+	case key[0] == storage.KeyUUID:
+		return storage.AppendKeyText(append(b, '='), key)
+	case key[0] == storage.KeySingle && len(key) <= 64 && plainText(key[1:]):
 		return append(append(b, '='), key[1:]...)
 	}
 	h := sha256.Sum256(key)

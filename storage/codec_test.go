@@ -21,7 +21,7 @@ func sampleRow() Row {
 
 func TestRowRoundTrip(t *testing.T) {
 	want := sampleRow()
-	got, ok := DecodeRow(AppendRow(nil, &want))
+	got, ok := DecodeRow(nil, AppendRow(nil, nil, &want))
 	if !ok {
 		t.Fatal("row does not decode")
 	}
@@ -112,14 +112,15 @@ func TestBlockRoundTrip(t *testing.T) {
 
 func FuzzDecodeRow(f *testing.F) {
 	r := sampleRow()
-	f.Add(AppendRow(nil, &r))
+	key := AppendSingleKey(nil, []byte("1"))
+	f.Add(AppendRow(nil, key, &r))
 	f.Add([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, ok := DecodeRow(b)
+		r, ok := DecodeRow(key, b)
 		if !ok {
 			return
 		}
-		if again, ok := DecodeRow(AppendRow(nil, &r)); !ok || cmp.Diff(r, again, cmp.Comparer(bytes.Equal)) != "" {
+		if again, ok := DecodeRow(key, AppendRow(nil, key, &r)); !ok || cmp.Diff(r, again, cmp.Comparer(bytes.Equal)) != "" {
 			t.Errorf("%x decodes to what does not encode again", b)
 		}
 	})

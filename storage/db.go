@@ -11,7 +11,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-const formatName = "weir store 1"
+const formatName = "weir store 2"
 
 // Names of the sections; doc.go says what is in them.
 const (

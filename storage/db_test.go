@@ -82,7 +82,7 @@ func fill(t *testing.T) string {
 			tx.PutTable(1, Table{Relation: []byte("{}"), Definitions: []DefinitionID{7}, Generation: 1}),
 			tx.PutString(1, "lists"),
 			tx.PutName(7, []byte("g[]"), 1), tx.PutBucket(1, &bucket), tx.PutBlock(1, 100, bl.Encode()),
-			tx.PutRow(RowKey(nil, 1, []byte("k")), AppendRow(nil, &row)),
+			tx.PutRow(RowKey(nil, 1, []byte("k")), AppendRow(nil, []byte("k"), &row)),
 			tx.PutParam(&Param{Definition: 7, Lookup: []byte("l"), Row: 1, Digest: digest, ID: 101, Values: []byte("v")}),
 			tx.PutCounters(Counters{Op: 102, Bucket: 2, Definition: 8, Table: 2, Version: 2, String: 2}),
 			tx.PutCheckpoint(Checkpoint{Op: 101, Version: 1}),

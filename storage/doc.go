@@ -1,13 +1,13 @@
 // Package storage is the bbolt file of a weir: its keys, codecs, transactions and check. It knows bytes, not rules: package
 // buckets decides what to write, this package how it stands on disk.
 //
-// # Format version 1
+// # Format version 2
 //
 // One bbolt file. Each section is a top-level bbolt bucket; all integers in keys are big-endian, so that cursors walk in order.
 // Text records are JSON, hot records are binary. uv is an unsigned varint, bytes is uv length + bytes.
 //
 //	section      key                                value
-//	meta         "format"                           "weir store 1"
+//	meta         "format"                           "weir store 2"
 //	             "counters"                         next ids, see below
 //	             "checkpoint"                       the published checkpoint, see below
 //	             "write floor"                      u64 greatest number that a forgotten write checkpoint had
@@ -80,8 +80,8 @@
 //
 // A lookup is opaque here; package buckets hashes those above 1 KiB, so that a key stays below bbolt's 32 KiB.
 //
-// A digest is the first 8 bytes of the op's SHA-256, whose first 4 are its checksum. An empty object id stands for the one of the
-// placement before when it is equal (flag in the length: 0 = same, n+1 = n bytes).
+// A digest is the first 8 bytes of the op's SHA-256, whose first 4 are its checksum. The length of an object id is 0 for that
+// of the placement before, 1 for the text of the row's key, else n+2 for n bytes.
 //
 // Every decoder is bounds-checked and returns a CorruptionError; Check reads the whole file with all of them.
 package storage

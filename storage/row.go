@@ -50,8 +50,15 @@ type Row struct {
 	Params     []ParamRef
 }
 
-// AppendRow appends r in the form of section rows.
-func AppendRow(b []byte, r *Row) []byte {
+// How a placement's object id stands in a row state.
+const (
+	idBefore = 0 // that of the last placement which has one
+	idOwn    = 1 // the text of the row's key: else it would be most of a row state
+	idBytes  = 2 // and more: this many bytes more than the id has
+)
+
+// AppendRow appends r, the state of the row with that key, in the form of section rows.
+func AppendRow(b, key []byte, r *Row) []byte {
 	b = append(b, byte(r.Flags))
 	b = appendUvarint(b, uint64(r.Generation))
 	b = appendUvarint(b, uint64(len(r.Placements)))
@@ -61,13 +68,15 @@ func AppendRow(b []byte, r *Row) []byte {
 		b = appendUvarint(b, uint64(p.Bucket))
 		b = appendUvarint(b, uint64(p.Type))
 		b = append(b, p.Digest[:]...)
-		if i > 0 && bytes.Equal(before, p.ObjectID) {
-			b = append(b, 0)
-			continue
+		switch {
+		case isKeyText(key, p.ObjectID):
+			b = append(b, idOwn)
+		case before != nil && bytes.Equal(before, p.ObjectID):
+			b = append(b, idBefore)
+		default:
+			b = append(appendUvarint(b, uint64(len(p.ObjectID))+idBytes), p.ObjectID...)
+			before = p.ObjectID
 		}
-		b = appendUvarint(b, uint64(len(p.ObjectID))+1)
-		b = append(b, p.ObjectID...)
-		before = p.ObjectID
 	}
 	b = appendUvarint(b, uint64(len(r.Params)))
 	for i := range r.Params {
@@ -79,22 +88,31 @@ func AppendRow(b []byte, r *Row) []byte {
 	return b
 }
 
-// DecodeRow decodes a row state. Its slices point into b.
-func DecodeRow(b []byte) (Row, bool) {
+// DecodeRow decodes the state of the row with that key. Its slices point into b and key.
+func DecodeRow(key, b []byte) (Row, bool) {
 	d := decoder{b: b}
 	r := Row{Flags: RowFlags(d.u8()), Generation: Generation(d.uvarint())}
 	if n := d.count(); n > 0 {
 		r.Placements = make([]Placement, n)
 	}
-	var before []byte
+	var before, own []byte
 	for i := range r.Placements {
 		p := &r.Placements[i]
 		p.Bucket, p.Type = BucketID(d.uvarint()), uint32(d.uvarint())
 		copy(p.Digest[:], d.take(8))
-		if n := d.uvarint(); n > 0 {
-			before = d.take(n - 1)
+		switch n := d.uvarint(); n {
+		case idOwn:
+			if own == nil {
+				own = KeyText(key)
+			}
+			d.fail = d.fail || own == nil
+			p.ObjectID = own
+		case idBefore:
+			p.ObjectID = before
+		default:
+			before = d.take(n - idBytes)
+			p.ObjectID = before
 		}
-		p.ObjectID = before
 	}
 	if n := d.count(); n > 0 {
 		r.Params = make([]ParamRef, n)
@@ -118,7 +136,7 @@ func (tx *Tx) Row(fullKey []byte) (r Row, ok bool, err error) {
 	if b == nil {
 		return Row{}, false, nil
 	}
-	if r, ok = DecodeRow(b); !ok {
+	if r, ok = DecodeRow(fullKey[4:], b); !ok {
 		return Row{}, false, corrupt(secRows, fullKey, "bad row state")
 	}
 	return r, true, nil
@@ -140,7 +158,7 @@ func (tx *Tx) DeleteRow(fullKey []byte) error {
 // Rows visits a table's row states with key >= from in key order until visit returns false. Nothing may be written meanwhile.
 func (tx *Tx) Rows(table TableID, from []byte, visit func(key []byte, r Row) (bool, error)) error {
 	return scan(tx.section(secRows), table, from, func(k, v []byte) (bool, error) {
-		r, ok := DecodeRow(v)
+		r, ok := DecodeRow(k[4:], v)
 		if !ok {
 			return false, corrupt(secRows, k, "bad row state")
 		}
