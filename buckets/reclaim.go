@@ -86,7 +86,7 @@ func (b *batch) stripTable(t *table) error {
 		}
 		had, err := b.forget(&row)
 		if had {
-			puts = append(puts, put{storage.RowKey(nil, t.ID, key), storage.AppendRow(nil, &row)})
+			puts = append(puts, put{storage.RowKey(nil, t.ID, key), storage.AppendRow(nil, key, &row)})
 		}
 		return true, err
 	})
