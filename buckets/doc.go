@@ -37,7 +37,29 @@
 // Nothing is seen before it is published (I4): a checkpoint record in the file names an op id, and readers count only ops up to it. A
 // bucket's state has a pending part for what is above (storage.Bucket), so publishing touches no bucket (I5). Op ids are handed out at
 // apply time by the one writer, and the gate is global, so nothing ever becomes visible below a published checkpoint (I3b).
-// A version is activated in the batch that makes its last table complete: one record changes, and clients' next view has it (I10).
+//
+// # Versions
+//
+//	Deploy ──► deploying ──► active ──► retiring ──► removed
+//	               │  ▲                   │   │
+//	               ▼  └───── Rollback ────┘   └── after KeepRetired
+//	            failed
+//
+// The definitions of deploying, active and retiring versions live: every change is evaluated for all of them. A definition is found by
+// its fingerprint, so versions share what they have in common, and a deploy builds only what no live version has (I11). A version is
+// activated in the batch that makes its last table complete: one record changes, and clients' next view has it (I10). Retiring
+// versions are kept fresh but never hold the gate (I9). If a table of one needs another generation it is read again as that of a deploying
+// version is: a version that is kept but not fresh would be of no use. A rollback to it waits for that; any other is one
+// step, because Rollback only makes the version deploying again, and nothing of it is missing.
+//
+// A definition that no live version has is dead at once: never evaluated, never revived under its id (I3b). Row states lose it as
+// they are read, without ops, since no client will get its buckets again; what is not read is reclaimed (reclaim.go).
+//
+// # Chores
+//
+// Work that nobody waits for is done in bounded steps, each in an update of its own: sweeps after a fence, versions whose time is
+// over, reclaim (chore.go). Steps follow each other while the writer has nothing else to do; otherwise they take at most a fifth of its
+// time, so a commit waits for one step, not for a chore. What is left to do can be seen in the file.
 //
 // # Compaction
 //

@@ -2,7 +2,9 @@ package buckets
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,5 +102,164 @@ func TestRollbackErrors(t *testing.T) {
 	h.reopen()
 	if got := h.Versions()[0]; got.State != Failed || got.Reason != "no such table" {
 		t.Errorf("stored as %s, %q", got.State, got.Reason)
+	}
+}
+
+// A deploy that is replaced hands what both have over: id, table, and the chunks that were saved.
+func TestReplacedDeployKeepsSharedWork(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(rulesOf("a", "b"))
+	h.plan(items)
+	h.begin(items)
+	h.chunk(items, false, tuple("1", "ann", "one", nil))
+	before := h.Tables("default")[0]
+	h.deploy(rulesOf("a"))
+	h.wantStates(Failed, Deploying)
+	h.settled()
+	after := h.Tables("default")[0]
+	if after.ID != before.ID || after.Generation != before.Generation || after.Rows != 1 || len(after.Definitions) != 1 {
+		t.Errorf("the shared table is %+v, was %+v", after, before)
+	}
+	h.chunk(items, true, tuple("2", "ann", "two", nil))
+	h.fence(items)
+	h.wantStates(Failed, Active)
+	h.wantTypes(map[string]map[string]string{"a": {"1": "one", "2": "two"}})
+}
+
+// A deploy that only leaves out definitions, or subscribes to them by another rule, has nothing to wait for.
+func TestDeployOfNothingNew(t *testing.T) {
+	h := newKeeping(t, time.Hour)
+	h.deploy(rulesOf("a", "b"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	if v := h.deploy(rulesOf("b")); v.State != Active {
+		t.Errorf("the version is %s, want active", v.State)
+	}
+	h.wantTypes(map[string]map[string]string{"b": {"1": "one"}})
+	if v := h.deploy(rulesOf("b", "a")); v.State != Active { // kept by the retiring one
+		t.Errorf("the version is %s, want active", v.State)
+	}
+	h.wantTypes(map[string]map[string]string{"a": {"1": "one"}, "b": {"1": "one"}})
+}
+
+// The meaning of the active version ends another deploy.
+func TestDeployOfTheActiveMeaningEndsADeploy(t *testing.T) {
+	h := newHarness(t)
+	v1 := h.deploy(rulesOf("a"))
+	h.plan(items)
+	h.snapshot(items)
+	h.deploy(rulesOf("b"))
+	if v := h.deploy("# again\n" + rulesOf("a")); v.ID != v1.ID {
+		t.Errorf("became version %d, want %d", v.ID, v1.ID)
+	}
+	h.wantStates(Active, Failed)
+}
+
+// A retiring version has its time, over a restart too; then it is removed and a rollback to it is a deploy.
+func TestRetiringVersionExpires(t *testing.T) {
+	var clock atomic.Int64
+	h := newHarnessWith(t, Options{
+		KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+clock.Load(), 0) },
+	})
+	v1 := h.deploy(rulesOf("a"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	h.deploy(rulesOf("b"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	clock.Add(3599)
+	h.reopen()
+	h.settled()
+	h.wantStates(Retiring, Active)
+	clock.Add(1)
+	h.reopen()
+	h.settled()
+	h.wantStates(Removed, Active)
+	if defs := h.Definitions(); len(defs) != 1 {
+		t.Errorf("%d definitions live, want 1", len(defs))
+	}
+	v, err := h.Rollback(h.ctx, v1.ID)
+	h.must(err)
+	if v.ID == v1.ID || v.State != Deploying || v.Text != v1.Text {
+		t.Errorf("rolled back to version %d, %s; want a new one, deploying, of the same text", v.ID, v.State)
+	}
+	if _, err := h.Rollback(h.ctx, 0); err != nil { // of the deploy
+		t.Error(err)
+	}
+	h.wantStates(Removed, Active, Failed)
+	h.settled()
+	h.check()
+}
+
+// A retiring version whose table is being read again comes back when that is done; a cancel leaves it retiring.
+func TestRollbackToAVersionThatIsReadAgain(t *testing.T) {
+	h := newKeeping(t, time.Hour)
+	v1 := h.deploy(rulesOf("a"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	h.deploy(rulesOf("b"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	_, err := h.BeginGeneration(h.ctx, h.Tables("default")[0].ID, items)
+	h.must(err)
+	h.stream(upd(items, "1", "ann", "uno", nil)) // it does not hold the gate (I9)
+	h.wantTypes(map[string]map[string]string{"b": {"1": "uno"}})
+	for range 2 {
+		v, err := h.Rollback(h.ctx, v1.ID)
+		h.must(err)
+		if v.ID != v1.ID || v.State != Deploying {
+			t.Errorf("version %d is %s, want %d, deploying", v.ID, v.State, v1.ID)
+		}
+		if v, err = h.Cancel(h.ctx); err != nil || v.State != Retiring {
+			t.Errorf("cancelled: %s (%v), want retiring", v.State, err)
+		}
+	}
+	_, err = h.Rollback(h.ctx, v1.ID)
+	h.must(err)
+	h.chunk(items, true, tuple("1", "ann", "uno", nil))
+	h.fence(items)
+	h.wantStates(Active, Retiring)
+	h.wantTypes(map[string]map[string]string{"a": {"1": "uno"}})
+}
+
+func TestCompare(t *testing.T) {
+	h := newKeeping(t, time.Hour)
+	changed := strings.Replace(rulesOf("b"), "SELECT id,", "SELECT id, owner,", 1)
+	h.deploy(rulesOf("a", "b", "c"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil), tuple("2", "ann", "two", nil))
+	h.deploy(rulesOf("a", "b"))
+	got, err := h.Compare(h.ctx, mustCompile(t, changed+strings.TrimPrefix(rulesOf("c", "a", "e"), "bucket_definitions:\n")))
+	h.must(err)
+	type line struct {
+		Name         string
+		Difference   Difference
+		Same, Built  bool
+		Buckets, Ops int64
+	}
+	var lines []line
+	for _, d := range got.Definitions {
+		lines = append(lines, line{d.Name, d.Difference, d.New == d.Old, d.Built, d.Usage.Buckets, d.Usage.Ops})
+	}
+	want := []line{
+		{"d_b", DefinitionChanged, false, false, 1, 2},
+		{"d_c", DefinitionAdded, false, true, 0, 0}, // a retiring version has it
+		{"d_a", DefinitionUnchanged, true, true, 1, 2},
+		{"d_e", DefinitionAdded, true, false, 0, 0}, // both ids are none
+	}
+	if d := cmp.Diff(want, lines); d != "" || got.SameMeaning {
+		t.Errorf("comparison (same meaning: %v) (-want +got):\n%s", got.SameMeaning, d)
+	}
+	got, err = h.Compare(h.ctx, mustCompile(t, rulesOf("a")))
+	h.must(err)
+	if n := len(got.Definitions); n != 2 || got.Definitions[1].Difference != DefinitionRemoved || got.Definitions[1].Usage.Bytes == 0 {
+		t.Errorf("comparison with less: %+v", got.Definitions)
+	}
+	sub := h.Subscribe()
+	defer sub.Close()
+	b := got.Definitions[1].Old
+	sub.Watch([]string{fmt.Sprintf("%d#d_b[]", b)}, nil, "")
+	if h.Watching([]DefinitionID{b}) != 1 || h.Watching([]DefinitionID{got.Definitions[0].Old}) != 0 {
+		t.Error("the subscription does not count for its definition alone")
 	}
 }

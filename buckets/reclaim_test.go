@@ -110,6 +110,25 @@ func TestDeadDefinitionIsNotEvaluated(t *testing.T) {
 	}
 }
 
+// A row that changes before its memberships of a dead definition are reclaimed loses them without an op.
+func TestRowOfADeadDefinition(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(sharedRules + dyingRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "1", nil), tuple("2", "ann", "1", nil))
+	dead := h.Definitions()[1].ID
+	before, err := h.Usage(h.ctx, dead)
+	h.must(err)
+	h.reopenWith(func(s *Store) { s.chores = nil })
+	h.deploy(sharedRules)
+	h.stream(del(items, "1"), upd(items, "2", "bob", "2", nil))
+	after, err := h.Usage(h.ctx, dead)
+	h.must(err)
+	if before.Ops == 0 || after.Ops != before.Ops {
+		t.Errorf("the dead definition had %d ops, now %d", before.Ops, after.Ops)
+	}
+}
+
 // What a crash leaves of a reclaim is taken up again, wherever it was, and every state between is consistent.
 func TestReclaimSurvivesCrashes(t *testing.T) {
 	h := newHarness(t)

@@ -83,5 +83,9 @@
 // A digest is the first 8 bytes of the op's SHA-256, whose first 4 are its checksum. The length of an object id is 0 for that
 // of the placement before, 1 for the text of the row's key, else n+2 for n bytes.
 //
+// What belongs to a dead definition is removed in steps: its memberships in rows, or whole tables with their rows; params, names,
+// buckets, ops, garbage; its record last. So everything that names a definition names one that has a record, and Check reports what
+// no live version uses and nobody is removing. Only strings stay: names of output tables, a few bytes each.
+//
 // Every decoder is bounds-checked and returns a CorruptionError; Check reads the whole file with all of them.
 package storage
