@@ -280,7 +280,7 @@ func (b *batch) param(ref *storage.ParamRef, row uint64, values []byte, gone boo
 
 // putRow notes a row state for writing.
 func (b *batch) putRow(r *row, state *storage.Row) error {
-	images := r.images()
+	images := b.images(r)
 	if r.holed() {
 		images = nil // the mark has them
 	}
@@ -297,8 +297,8 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 }
 
 // images are the values of the row that an update could leave unchanged in TOAST.
-func (r *row) images() []storage.Image {
-	if r.gone || r.tuple == nil {
+func (b *batch) images(r *row) []storage.Image {
+	if r.gone || r.tuple == nil || b.s.opts.RowImages == RowImagesNone {
 		return nil
 	}
 	size := 0

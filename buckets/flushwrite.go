@@ -130,7 +130,7 @@ func (b *batch) writeRow(p *rowPut) error {
 		return err
 	}
 	r := p.row
-	images := r.images()
+	images := b.images(r)
 	if r.holed() {
 		images = nil
 	}

@@ -88,7 +88,7 @@ func (l *lifecycle) text() string {
 	text.WriteString("bucket_definitions:\n")
 	for _, i := range l.r.Perm(lifecycleNames)[:1+l.r.Intn(lifecycleNames)] {
 		variant := l.r.Intn(lifecycleVariants)
-		text.WriteString(fmt.Sprintf("  d%d: # %d\n"+variants[variant], i, variant, i))
+		fmt.Fprintf(&text, "  d%d: # %d\n"+variants[variant], i, variant, i)
 	}
 	return text.String()
 }
@@ -206,7 +206,7 @@ func (l *lifecycle) write() {
 
 // drive does the next step of a snapshot, as the replicator would, and tells whether there was one.
 func (l *lifecycle) drive() bool {
-	l.harness.plan(l.rels...)
+	l.plan(l.rels...)
 	tabs := slices.DeleteFunc(l.Tables("default"), func(t Table) bool { return t.Phase == Done })
 	if len(tabs) == 0 {
 		return false

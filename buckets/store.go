@@ -31,11 +31,10 @@ type Options struct {
 // RowImages says which column values are kept beside a row's state.
 type RowImages string
 
-// Row images. All of a row makes the store as large as the source, and lets a new definition be built without reading it.
+// Row images.
 const (
 	RowImagesNone  RowImages = "none"  // every unchanged-TOAST update is repaired by a re-read
 	RowImagesToast RowImages = "toast" // values that an update may leave out because they are TOASTed
-	RowImagesAll   RowImages = "all"
 )
 
 // Store is a checkpoint store: one writer, many readers. All methods are safe for concurrent use.

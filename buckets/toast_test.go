@@ -199,3 +199,21 @@ func TestUnchangedKey(t *testing.T) {
 	h.stream(c)
 	h.wantN("ann", map[string]string{key: "b"})
 }
+
+// Without row images each value that Postgres left out is read again, and nothing else changes.
+func TestNoRowImages(t *testing.T) {
+	h := newHarnessWith(t, Options{RowImages: RowImagesNone})
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "a", big("A")))
+	h.stream(upd(items, "1", "ann", "a2", "<u>"))
+	tab := h.Tables("default")[0]
+	if tab.Phase != Repairing || tab.Partials != 1 {
+		t.Fatalf("phase %d with %d partial rows, want %d with 1", tab.Phase, tab.Partials, Repairing)
+	}
+	h.must(h.SaveReread(h.ctx, &Reread{
+		Table: tab.ID, Generation: tab.Generation, Relation: items, Started: h.pos, Rows: []Tuple{tuple("1", "ann", "a2", big("A"))},
+	}))
+	h.fence(items)
+	h.wantColumn("ann", "b", map[string]string{"1": big("A")})
+}
