@@ -42,6 +42,10 @@
 // When another rules version becomes active, the session resolves the request again and sends a full checkpoint on the same
 // connection. Buckets of definitions that both versions have keep their names, and so their positions: only new ones are downloaded.
 //
+// # Scripts and dashboards
+//
+// A WebSocket of the subprotocol weir.json.v1 (streamjson.go) carries the same lines as plain JSON, one a message, to whoever has no SDK.
+//
 // # Errors
 //
 // A client sees a fault: a stable code and a short text. Causes go to the log. Before the response head a fault is the JSON

@@ -81,5 +81,10 @@ func asFault(err error) *fault {
 func (s *Server) writeFault(w http.ResponseWriter, r *http.Request, err error) {
 	f := asFault(err)
 	s.logFault(r.Context(), r.URL.Path, f)
-	reply.Fail(w, &reply.Error{Status: f.status, Code: f.code, Text: f.text, Details: f.details})
+	reply.Fail(w, f.reply())
+}
+
+// reply is the fault as it goes into JSON.
+func (f *fault) reply() *reply.Error {
+	return &reply.Error{Status: f.status, Code: f.code, Text: f.text, Details: f.details}
 }

@@ -46,6 +46,7 @@ func New(cfg Config) *Server {
 		ReadBufferSize:  512,                                      // thousands are idle, and what clients send is short
 		WriteBufferSize: 1024,
 		WriteBufferPool: &sync.Pool{},
+		Subprotocols:    []string{JSONProtocol},
 		Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 			s.writeFault(w, r, &fault{status: status, code: codeInvalid, text: "The WebSocket handshake is malformed", cause: reason})
 		},

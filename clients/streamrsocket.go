@@ -37,10 +37,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	// The goroutine of net/http, with its buffers and the request, ends here: they would be most of what an idle client takes.
 	// Shutdown waits for this one.
-	c := &connection{server: s, agent: userAgent(r.Header)}
+	agent := userAgent(r.Header)
 	go func() {
 		defer release()
-		c.run(ws)
+		if ws.Subprotocol() == JSONProtocol {
+			s.serveJSON(ws, agent)
+			return
+		}
+		(&connection{server: s, agent: agent}).run(ws)
 	}()
 }
 

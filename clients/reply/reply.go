@@ -28,14 +28,17 @@ type envelope struct {
 }
 
 // Fail answers with an error.
-func Fail(w http.ResponseWriter, e *Error) {
+func Fail(w http.ResponseWriter, e *Error) { JSON(w, e.Status, e.Envelope()) }
+
+// Envelope returns what encodes to the JSON form of e.
+func (e *Error) Envelope() any {
 	var body envelope
 	body.Error.Name = "ServiceError"
 	if e.Status == http.StatusUnauthorized {
 		body.Error.Name = "AuthorizationError"
 	}
 	body.Error.Code, body.Error.Status, body.Error.Description, body.Error.Details = e.Code, e.Status, e.Text, e.Details
-	JSON(w, e.Status, body)
+	return body
 }
 
 // Result answers with the result of a JSON route.
