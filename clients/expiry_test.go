@@ -105,6 +105,33 @@ func TestPoint29_WebSocketTokenExpiry(t *testing.T) {
 	}
 }
 
+// After hours without a word a change still comes at once. (That its connection lives as long is up to keep-alives: package rsocket.)
+func TestPoint49_IdleSessionGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := clientstest.NewStore(t)
+		lists := store.Table("lists", "id", "owner", "name")
+		store.Deploy(definitions + mine)
+		r := &recorder{started: time.Now()}
+		claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(24 * time.Hour)}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- clients.RunSession(ctx, clients.Config{Store: store.Store, Sources: store}, nil, claims, 0, r)
+		}()
+		time.Sleep(5 * time.Hour)
+		store.Commit(lists.Insert("a", "u1", "x"))
+		time.Sleep(time.Second)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		want := []string{"checkpoint", "complete", "diff", `data(mine["u1"])`, "complete"}
+		if diff := cmp.Diff(want, r.lines); diff != "" {
+			t.Errorf("lines (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestExpiredTokenGetsOneLine(t *testing.T) {
 	for _, pulse := range []time.Duration{0, clients.PulseEvery} {
 		if diff := cmp.Diff([]string{"0 at 0"}, session(t, -30*time.Second, pulse, false)); diff != "" {

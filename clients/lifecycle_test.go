@@ -188,6 +188,78 @@ func TestRandomHistory(t *testing.T) {
 	}
 }
 
+// Deploys and reconnects at random moments of a random history: clients verify each checksum of each checkpoint, and hold at the end what
+// the last rules say.
+func TestRandomHistoryWithDeploysAndReconnects(t *testing.T) {
+	rng := rand.New(rand.NewPCG(seed(t), 1))
+	store := clientstest.NewStore(t)
+	members, items := store.Table("members", "id", "person", "grp"), store.Table("items", "id", "grp", "name")
+	versions := []string{byMembership, strings.Replace(byMembership, "id, name", "name, id", 1), byMembership + news}
+	store.Table("news", "id", "name")
+	store.Deploy(definitions + byMembership)
+	w := &world{Store: store, srv: store.Serve(t, nil)}
+	m := &model{members: map[string][2]string{}, items: map[string][2]string{}}
+	transports := []syncclient.Transport{syncclient.HTTP, syncclient.HTTPLines, syncclient.WebSocket}
+	clients := make([]*restarting, 6)
+	for i := range clients {
+		clients[i] = w.restarting(t, user(i), transports[i%len(transports)])
+	}
+	for range 120 {
+		var changes []clientstest.Change
+		for range 1 + rng.IntN(30) {
+			changes = append(changes, m.step(rng, members, items))
+		}
+		w.Commit(changes...)
+		if c := clients[rng.IntN(len(clients))]; rng.IntN(3) == 0 {
+			c.stop()
+			c.start()
+		}
+		if rng.IntN(15) == 0 {
+			w.Deploy(definitions + versions[rng.IntN(len(versions))])
+		}
+	}
+	w.Deploy(definitions + versions[0])
+	for i, c := range clients {
+		c.waitFor(m.rows(user(i)))
+	}
+}
+
+// restarting is a follower that can be stopped and started again with what it holds.
+type restarting struct {
+	*follower
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func (w *world) restarting(t testing.TB, user string, transport syncclient.Transport) *restarting {
+	t.Helper()
+	f := &follower{tb: t, applied: make(chan syncclient.Applied, 10000)}
+	tr := &http.Transport{}
+	f.Client = syncclient.New(syncclient.Options{
+		Endpoint: w.srv.URL, Token: syncclient.StaticToken(clientstest.Token(t, user)), Transport: transport, RetryDelay: time.Millisecond,
+		HTTPClient: &http.Client{Transport: tr}, OnApply: func(a syncclient.Applied) { f.applied <- a },
+		OnError: func(err error) { t.Errorf("client: %v", err) },
+	})
+	r := &restarting{follower: f}
+	r.start()
+	t.Cleanup(func() {
+		r.stop()
+		tr.CloseIdleConnections()
+	})
+	return r
+}
+
+func (r *restarting) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	r.running.Go(func() { _ = r.Run(ctx) })
+}
+
+func (r *restarting) stop() {
+	r.cancel()
+	r.running.Wait()
+}
+
 func user(i int) string { return fmt.Sprintf("u%d", i%3) }
 
 // waitFor waits until the items are as they should be.

@@ -146,7 +146,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // logFault logs what a client was told. Only what is not the client's doing is worth an operator's attention.
 func (s *Server) logFault(ctx context.Context, where string, f *fault) {
 	level := slog.LevelDebug
-	if f.status >= http.StatusInternalServerError {
+	switch {
+	case f.code == faultNoVersion.code:
+		level = slog.LevelInfo // as it should be while the first snapshot runs
+	case f.status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	args := []any{"path", where, "code", f.code, "text", f.text}

@@ -73,3 +73,30 @@ func TestPoint39_And40_ReasonsAndPriority(t *testing.T) {
 		t.Errorf("streams (-want +got):\n%s", diff)
 	}
 }
+
+func TestPoint41_FailingSubscription(t *testing.T) {
+	w := newWorld(t, `
+config:
+  edition: 3
+streams:
+  tagged:
+    query: SELECT id, name FROM lists WHERE owner = json_extract(subscription.parameter('tags'), '$.owner')
+`)
+	w.Commit(w.lists.Insert("a", "u1", "x"))
+	q := w.request(t, "u1")
+	q.body = `{"raw_data":true,"streams":{"subscriptions":[
+		{"stream":"tagged","parameters":{"tags":"{"},"override_priority":null},
+		{"stream":"tagged","parameters":{"tags":"{\"owner\":\"u1\"}"},"override_priority":null}]}}`
+	s := q.open(t)
+	c := s.checkpoint()
+	if len(c.Streams) != 1 || len(c.Streams[0].Errors) != 1 || c.Streams[0].Errors[0].Subscription != 0 || c.Streams[0].Errors[0].Message == "" {
+		t.Errorf("streams %+v, want an error of subscription 0", c.Streams)
+	}
+	if len(c.Buckets) != 1 || len(c.Buckets[0].Reasons) != 1 || c.Buckets[0].Reasons[0].Index != 1 {
+		t.Errorf("buckets %+v, want that of subscription 1", c.Buckets)
+	}
+	if p := s.page(); len(p.Ops) != 1 || string(p.Ops[0].ObjectID) != "a" {
+		t.Errorf("page %+v", p)
+	}
+	s.complete(c.LastOp)
+}

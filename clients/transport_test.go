@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -300,12 +301,17 @@ func TestPoint13_Probes(t *testing.T) {
 
 func TestWithoutRulesNothingIsServed(t *testing.T) {
 	store := clientstest.NewStore(t)
-	srv := store.Serve(t, nil)
+	var log bytes.Buffer
+	srv := store.Serve(t, func(cfg *clients.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	token := "Token " + clientstest.Token(t, "u1")
 	resp, body := call(t, http.MethodPost, srv.URL+"/sync/stream", token, "{}")
 	expectFailure(t, resp, body, 500, "PSYNC_S2302")
 	resp, body = call(t, http.MethodGet, srv.URL+"/write-checkpoint2.json", token, "")
 	expectFailure(t, resp, body, 500, "PSYNC_S2302")
+	srv.Close(t)
+	if got := log.String(); strings.Contains(got, "level=ERROR") || !strings.Contains(got, "code=PSYNC_S2302") {
+		t.Errorf("a first snapshot that runs is no error, but to be seen:\n%s", got)
+	}
 }
 
 func TestNestedDataForOldClients(t *testing.T) {
