@@ -123,6 +123,7 @@ func (b *batch) sweep() error {
 		b.endSweep(t, false)
 		return nil
 	}
+	b.s.step(StepSweep)
 	more, err := b.sweepStep(t)
 	if err == nil && !more {
 		b.endSweep(t, true)

@@ -171,6 +171,7 @@ func (b *batch) applyStaged() error {
 				return fmt.Errorf("apply part %d of the transaction ending at %s of source %s: %w", st.Applied, st.End, source, err)
 			}
 			st.Applied++
+			b.s.step(StepStaged)
 		}
 		if st.Applied < st.Parts {
 			if err := b.tx.PutStaged(source, &st.Staged); err != nil {

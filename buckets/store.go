@@ -23,6 +23,8 @@ type Options struct {
 	QueueBytes int              // bound of each of the writer's queues, QueueBytesDefault
 	Sources    []string         // names of the configured sources, ["default"]
 
+	Step func(name string) // for tests: called by the writer where something is about to happen (Step constants); nil
+
 	RowImages   RowImages     // RowImagesToast
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all (rules.keep_retired sets KeepRetiredDefault)
 	Compact     CompactOptions
@@ -36,6 +38,20 @@ const (
 	RowImagesNone  RowImages = "none"  // every unchanged-TOAST update is repaired by a re-read
 	RowImagesToast RowImages = "toast" // values that an update may leave out because they are TOASTed
 )
+
+// Steps of the writer, of which Options.Step is told.
+const (
+	StepStaged  = "staged"  // a part of a big transaction was applied, its batch goes on
+	StepSweep   = "sweep"   // rows of older generations are about to be removed
+	StepCommit  = "commit"  // the batch is applied, and about to be made durable
+	StepDurable = "durable" // the batch is durable, and neither published nor acknowledged
+)
+
+func (s *Store) step(name string) {
+	if s.opts.Step != nil {
+		s.opts.Step(name)
+	}
+}
 
 // Store is a checkpoint store: one writer, many readers. All methods are safe for concurrent use.
 type Store struct {

@@ -111,7 +111,11 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 		if b, err = s.newBatch(tx); err != nil {
 			return err
 		}
-		return b.apply(jobs, kept)
+		if err := b.apply(jobs, kept); err != nil {
+			return err
+		}
+		s.step(StepCommit)
+		return nil
 	})
 	if err != nil {
 		err = fmt.Errorf("write to the store: %w", err)
@@ -120,6 +124,7 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 		}
 		return err
 	}
+	s.step(StepDurable)
 	clear(kept)
 	s.publish(b)
 	for _, j := range jobs {

@@ -252,7 +252,7 @@ func (w *momentWorld) happened() bool {
 // follow lets the stream bring what has happened, if there is a stream and it is not held. There is none yet when generations begin
 // because the slot was lost.
 func (w *momentWorld) follow(ctx context.Context) {
-	if w.cfg.Snapshot.Concurrent && !w.hold && !(w.again && w.at == stepBegin) {
+	if w.cfg.Snapshot.Concurrent && !w.hold && (!w.again || w.at != stepBegin) {
 		w.catchUp(ctx)
 	}
 }

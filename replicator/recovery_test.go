@@ -72,18 +72,6 @@ func TestStalledStoreKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// TestIdleSlotAdvances: what only other tables write does not keep WAL on the source.
-func TestIdleSlotAdvances(t *testing.T) {
-	d := pgtest.New(t)
-	d.Exec(itemTable + "CREATE TABLE other (id int)")
-	w := newWorld(t, d, itemRules, nil)
-	w.start()
-	w.settle()
-	d.Exec("INSERT INTO other SELECT generate_series(1, 10000)")
-	head := d.Value("SELECT pg_current_wal_flush_lsn()")
-	eventually(t, d, "SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", w.cfg.Slot, head)
-}
-
 // TestLastCommitIsAcknowledged: when Run has returned, the slot is behind the last commit, and not behind what the store has.
 func TestLastCommitIsAcknowledged(t *testing.T) {
 	d := pgtest.New(t)

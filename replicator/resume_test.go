@@ -29,7 +29,7 @@ func TestRestartAtEachStep(t *testing.T) {
 					cfg.hooks.step = func(name string, _ buckets.TableID) { reach(name) }
 					cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) { reach("read") }
 				})
-				stop := workload(t, d, seedOf(t))
+				stop := workload(t, d, seedOf(t), randomTransaction)
 				w.start()
 				<-reached
 				w.stop()

@@ -31,8 +31,8 @@ var bankTruth = []string{
 	"SELECT 'pairs', a || '.' || b, json_build_object('id', a || '.' || b, 'v', v) FROM pairs",
 }
 
-// workload writes random transactions until the function that it returns is called.
-func workload(t *testing.T, d *pgtest.Database, seed uint64) (stop func()) {
+// workload writes transactions of next until the function that it returns is called.
+func workload(t *testing.T, d *pgtest.Database, seed uint64, next func(*rand.Rand) string) (stop func()) {
 	t.Helper()
 	conn := d.Connect(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -46,7 +46,7 @@ func workload(t *testing.T, d *pgtest.Database, seed uint64) (stop func()) {
 				return
 			default:
 			}
-			if _, err := conn.Exec(context.Background(), randomTransaction(r), simple...); err != nil {
+			if _, err := conn.Exec(context.Background(), next(r), simple...); err != nil {
 				done <- err
 				return
 			}
@@ -116,7 +116,7 @@ func TestStoreEqualsTruth(t *testing.T) {
 		d := pgtest.New(t)
 		d.Exec(bankTables)
 		w := newWorld(t, d, bankRules, mode)
-		stop := workload(t, d, seedOf(t))
+		stop := workload(t, d, seedOf(t), randomTransaction)
 		w.start()
 		w.settle()
 		w.stop()

@@ -177,8 +177,17 @@ func (w *world) complete() bool {
 // rows reduces all buckets of a client without claims to its rows: type and id to values.
 func (w *world) rows() map[string]map[string]any {
 	w.t.Helper()
-	out := map[string]map[string]any{}
-	err := w.store.View(func(v *buckets.View) error {
+	out, _, err := rowsOf(w.store, "")
+	if err != nil {
+		w.t.Fatalf("read store: %v", err)
+	}
+	return out
+}
+
+// rowsOf reduces the buckets whose full name contains part, and names them.
+func rowsOf(store *buckets.Store, part string) (out map[string]map[string]any, names []string, err error) {
+	out = map[string]map[string]any{}
+	err = store.View(func(v *buckets.View) error {
 		resolver, err := v.Version().Program.NewResolver(&syncrules.Request{Claims: []byte(`{"sub":"u1"}`)})
 		if err != nil {
 			return err
@@ -188,16 +197,17 @@ func (w *world) rows() map[string]map[string]any {
 			return err
 		}
 		for _, b := range resolved.Buckets {
+			if !strings.Contains(b.FullName, part) {
+				continue
+			}
+			names = append(names, b.FullName)
 			if err := reduce(v, b, out); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		w.t.Fatalf("read store: %v", err)
-	}
-	return out
+	return out, names, err
 }
 
 // reduce does as a client does: objects of the same type and id stand side by side if their source rows differ, and the newest shows.
