@@ -156,3 +156,10 @@ func (s *Store) Watching(ids []DefinitionID) int {
 	}
 	return len(found)
 }
+
+// Subscribed counts the open subscriptions: the connected clients.
+func (s *Store) Subscribed() int {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	return len(s.feed.all)
+}

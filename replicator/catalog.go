@@ -25,7 +25,8 @@ type table struct {
 	identity     string // pg_class.relreplident
 	secured      bool   // row-level security applies to our role
 	readable     bool   // our role may SELECT
-	estimate     int64  // rows, from the last ANALYZE
+	estimate     int64  // rows, from the last ANALYZE; -1: there was none
+	bytes        int64  // in the file and its TOAST table, from the same
 	shape        string // see shapeOf
 	key          []int16
 	member       uint32   // pg_publication_rel.oid of it or of its root; 0 if it is published otherwise or not at all
@@ -72,7 +73,9 @@ WITH named AS (
 )
 SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.relkind::text, c.relpersistence::text,
        coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT'),
-       greatest(c.reltuples, 0)::bigint, ` + shapeOf + `,
+       c.reltuples::bigint,
+       (c.relpages + coalesce((SELECT toast.relpages FROM pg_class toast WHERE toast.oid = c.reltoastrelid), 0))::bigint
+         * current_setting('block_size')::bigint, ` + shapeOf + `,
        (SELECT string_to_array(i.indkey::text, ' ')::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND
           CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
                               WHEN 'f' THEN i.indisprimary ELSE false END),
@@ -134,7 +137,7 @@ func (d *demand) wants(t *table) bool {
 func scanTable(row pgx.CollectableRow) (*table, error) {
 	t := &table{}
 	return t, row.Scan(&t.oid, &t.schema, &t.name, &t.rootSchema, &t.rootName, &t.partition, &t.kind, &t.persistence, &t.method,
-		&t.identity, &t.secured, &t.readable, &t.estimate, &t.shape, &t.key, &t.member, &t.flags)
+		&t.identity, &t.secured, &t.readable, &t.estimate, &t.bytes, &t.shape, &t.key, &t.member, &t.flags)
 }
 
 func loadColumns(ctx context.Context, q querier, oids []uint32, tables map[uint32]*table) error {

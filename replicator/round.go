@@ -29,8 +29,9 @@ func (d *driver) pending() []*task {
 			continue
 		}
 		changed := t.Phase != buckets.Registered && !sameRelation(t.Relation, u.rel) || d.s.reg.hasChanged(u.oid)
-		marker := changed || d.marked[u.oid]
-		begin := marker || t.Phase == buckets.Registered
+		// A deploy's new table of a relation leaves the others alone (I11): they are as complete as before.
+		begin := changed || t.Phase == buckets.Registered
+		marker := changed || begin && d.marked[u.oid]
 		if begin || t.Phase != buckets.Done {
 			d.busy[t.ID] = true
 			work = append(work, &task{unit: u, table: t, begin: begin, marker: marker})
@@ -203,13 +204,13 @@ func (d *driver) giveBack(ctx context.Context, t *task, err error) {
 	defer d.leave(t.table.ID)
 	switch {
 	case err == nil, ctx.Err() != nil, errors.Is(err, buckets.ErrStaleGeneration):
-		d.s.tasks.waiting(t.table.ID, "")
+		d.s.tasks.failed(t.table.ID, nil)
 	case errors.Is(err, errReplan):
 		d.s.log.Info("table changed: its snapshot begins anew", "table", ident(t.unit.schema, t.unit.name))
 		d.s.reg.sawChange(t.unit.oid)
 	default:
 		d.s.log.Warn("snapshot interrupted", "table", ident(t.unit.schema, t.unit.name), "error", err)
-		d.s.tasks.waiting(t.table.ID, err.Error())
+		d.s.tasks.failed(t.table.ID, err)
 	}
 }
 

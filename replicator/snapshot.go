@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +25,7 @@ type job struct {
 	mu sync.Mutex // one chunk of the table is saved at a time, so that the last one is known to be
 
 	progress *progress
+	rows     int64   // saved by this job
 	perBlock float64 // bytes of rows in a block, as last seen
 }
 
@@ -37,11 +39,16 @@ func (s *Source) snapshotTable(ctx context.Context, u *unit, t buckets.Table) er
 	if err := j.plan(ctx); err != nil {
 		return err
 	}
+	began := time.Now()
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range j.progress.Sections {
 		g.Go(func() error { return j.readSection(ctx, i) })
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.tasks.measured(j.rows, time.Since(began))
+	return nil
 }
 
 // plan divides the table, or takes up the division that the store has, if the table's file is still the same.
@@ -191,6 +198,7 @@ func (j *job) save(ctx context.Context, i int, sec section, c *chunk) error {
 		return storeErr(ctx, err)
 	}
 	j.progress.Sections[i] = sec
+	j.rows += int64(len(c.rows))
 	j.s.step(stepSaved, j.id)
 	return nil
 }

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -159,4 +160,31 @@ func (s *Survey) TableFaults(p syncrules.TablePattern) Faults {
 		}
 	}
 	return faults
+}
+
+// SurveyTable is a table that would be read, as the catalog knows it. Its size is that of the last ANALYZE or VACUUM.
+type SurveyTable struct {
+	Schema, Name string   // of the relation itself: of a leaf, where it is partitioned
+	Key          []string // columns of the replica identity
+	Rows         int64    // -1: it was never analyzed
+	Bytes        int64
+}
+
+// Tables lists the tables of a pattern that would be read. A pattern that ReadSurvey was not given has none.
+func (s *Survey) Tables(p syncrules.TablePattern) []SurveyTable {
+	d := demand{patterns: []syncrules.TablePattern{p}}
+	var out []SurveyTable
+	for _, t := range s.tables {
+		if !d.wants(t) || t.kind != "r" {
+			continue
+		}
+		next := SurveyTable{Schema: t.schema, Name: t.name, Rows: t.estimate, Bytes: t.bytes}
+		for _, c := range t.columns {
+			if slices.Contains(t.key, c.attnum) {
+				next.Key = append(next.Key, c.name)
+			}
+		}
+		out = append(out, next)
+	}
+	return out
 }

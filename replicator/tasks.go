@@ -3,6 +3,7 @@ package replicator
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 )
@@ -17,12 +18,15 @@ type TableProgress struct {
 	Estimated    int64 // rows of the table, from its last ANALYZE; 0 if unknown
 	Partials     int
 	Waiting      string // what it waits for, "" for nothing
+	Definitions  []buckets.DefinitionID
+	Stuck        int // how often in a row reading it has met an error that Postgres would give again
 }
 
 // tasks is what the store does not know about tables.
 type tasks struct {
 	mu    sync.Mutex
 	known map[buckets.TableID]*TableProgress
+	rate  float64 // see Source.Rate
 }
 
 func (t *tasks) entry(id buckets.TableID) *TableProgress {
@@ -40,7 +44,7 @@ func (t *tasks) estimate(tables []buckets.Table, u *unit) {
 	defer t.mu.Unlock()
 	for i := range tables {
 		e := t.entry(tables[i].ID)
-		e.Schema, e.Name, e.Estimated = u.schema, u.name, u.estimate
+		e.Schema, e.Name, e.Estimated = u.schema, u.name, max(u.estimate, 0)
 	}
 }
 
@@ -63,7 +67,52 @@ func (s *Source) Progress() []TableProgress {
 			p.Schema, p.Name = t.Relation.Schema, t.Relation.Name
 		}
 		p.Phase, p.Generation, p.Rows, p.Partials = t.Phase, t.Generation, t.Rows, t.Partials
+		p.Definitions = t.Definitions
 		out = append(out, p)
 	}
 	return slices.Clip(out)
+}
+
+// failed notes how the last attempt at a table ended.
+func (t *tasks) failed(id buckets.TableID, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entry(id)
+	e.Waiting = ""
+	if err == nil {
+		e.Stuck = 0
+		return
+	}
+	if e.Waiting = err.Error(); lasting(err) {
+		e.Stuck++
+	}
+}
+
+// lasting tells whether Postgres would give the error for the same statement again: classes of wrong statements and privileges, of wrong
+// data, of what is not supported, and of damaged files.
+func lasting(err error) bool {
+	switch code(err)[:min(2, len(code(err)))] {
+	case "22", "42", "0A", "XX":
+		return true
+	}
+	return false
+}
+
+// rateRows is how many rows a table must have had for its rate to say something of others.
+const rateRows = 1000
+
+// measured notes how long a table's rows took.
+func (t *tasks) measured(rows int64, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if rows >= rateRows || t.rate == 0 && rows > 0 {
+		t.rate = float64(rows) / max(took, time.Millisecond).Seconds()
+	}
+}
+
+// Rate is how many rows a second the last table that was read had, 0 before the first one of this process.
+func (s *Source) Rate() float64 {
+	s.tasks.mu.Lock()
+	defer s.tasks.mu.Unlock()
+	return s.tasks.rate
 }

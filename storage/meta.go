@@ -1,6 +1,9 @@
 package storage
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // Counters are the ids that are handed out next.
 type Counters struct {
@@ -173,4 +176,17 @@ func (tx *Tx) WriteCheckpoints(first string, visit func(key string, w WriteCheck
 		}
 	}
 	return nil
+}
+
+// memoPrefix keeps memos apart from the other keys of the section.
+const memoPrefix = "memo/"
+
+// Memo returns a copy of a value that a layer above keeps under name, nil if there is none.
+func (tx *Tx) Memo(name string) []byte {
+	return bytes.Clone(tx.section(secMeta).Get([]byte(memoPrefix + name)))
+}
+
+// PutMemo stores a value under name.
+func (tx *Tx) PutMemo(name string, value []byte) error {
+	return tx.section(secMeta).Put([]byte(memoPrefix+name), value)
 }

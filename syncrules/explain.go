@@ -43,6 +43,9 @@ type RowPlan struct {
 	Variants []VariantPlan `json:"variants"`
 }
 
+// IntoSameName is what RowPlan.Into says of rows whose table at the client is called as the source's.
+const IntoSameName = "a table of the same name"
+
 // VariantPlan is one way into buckets or a lookup.
 type VariantPlan struct {
 	Filters []string `json:"filters,omitempty"`
@@ -146,7 +149,7 @@ func (d *Definition) explainRow(q *compiledRow) RowPlan {
 	case q.kind == rowLookup:
 		p.Into = fmt.Sprintf("lookup %d", q.rowQuery.variants[0].lookup)
 	case p.Into == "":
-		p.Into = "a table of the same name"
+		p.Into = IntoSameName
 	}
 	for i, s := range q.columns {
 		if s == nil {

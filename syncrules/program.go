@@ -87,3 +87,26 @@ func (d *Definition) Tables() []TablePattern {
 	}
 	return tables
 }
+
+// Use says what a definition reads a table for.
+type Use struct {
+	Table      TablePattern
+	Data       bool // rows for buckets
+	Parameters bool // rows that say which buckets a request gets
+}
+
+// Uses lists what the definition reads and what for, each table once.
+func (d *Definition) Uses() []Use {
+	var uses []Use
+	for _, table := range d.Tables() {
+		use := Use{Table: table}
+		for _, q := range d.plan.rows {
+			if q.from == table {
+				use.Data = use.Data || q.kind == rowData
+				use.Parameters = use.Parameters || q.kind == rowLookup
+			}
+		}
+		uses = append(uses, use)
+	}
+	return uses
+}

@@ -6,9 +6,12 @@ import (
 	"github.com/weirsync/weir/buckets"
 )
 
-// Config of a Server. Store is needed.
+// Config of a Server. Store, Rules and Sources are needed.
 type Config struct {
-	Tokens []string // any of them opens the routes; none: they are closed
-	Store  *buckets.Store
-	Logger *slog.Logger // discards by default
+	Tokens    []string // any of them opens the routes; none: they are closed
+	Store     *buckets.Store
+	Rules     Rules
+	Sources   Sources
+	RulesFile bool         // the configuration names a rules file: PowerSync's tools may not deploy then, as with its own service
+	Logger    *slog.Logger // discards by default
 }

@@ -29,5 +29,21 @@ func (s *Server) routes() []route {
 		{pattern: "GET /api/v1/openapi.yaml", public: true, open: s.openOpenAPI},
 		{pattern: "GET /api/v1/rules/versions", open: s.openVersions},
 		{pattern: "GET /api/v1/rules/versions/{version}", open: s.openVersion},
+		{pattern: "GET /api/v1/rules/status", open: s.openStatus},
+		{pattern: "GET /api/v1/rules/events", open: s.openEvents},
+		{pattern: "POST /api/v1/rules/plan", open: s.openPlan},
+		{pattern: "POST /api/v1/rules/deploy", open: s.openDeploy},
+		{pattern: "POST /api/v1/rules/rollback", open: s.openRollback},
+		{pattern: "POST /api/v1/rules/cancel", open: s.openCancel},
+
+		{pattern: "POST /api/sync-rules/v1/deploy", open: s.openToolDeploy},
+		{pattern: "POST /api/sync-rules/v1/validate", open: s.openToolValidate},
+		{pattern: "GET /api/sync-rules/v1/current", open: s.openToolCurrent},
+		{pattern: "POST /api/sync-rules/v1/reprocess", open: s.openToolReprocess},
+		{pattern: "POST /api/admin/v1/diagnostics", open: s.openDiagnostics},
+		{pattern: "POST /api/admin/v1/schema", open: s.openSchema},
+		{pattern: "POST /api/admin/v1/validate", open: s.openValidate},
+		{pattern: "POST /api/admin/v1/reprocess", open: s.openReprocess},
+		{pattern: "POST /api/admin/v1/execute-sql", open: s.openSQL},
 	}
 }

@@ -22,7 +22,8 @@ type Version struct {
 	Content string    `json:"content,omitempty"` // its text; not in lists
 }
 
-func versionOf(v *buckets.Version) Version {
+// VersionOf is the wire form of a version, without its text.
+func VersionOf(v *buckets.Version) Version {
 	return Version{
 		ID: uint32(v.ID), State: string(v.State), Message: v.Note, Reason: v.Reason, Created: v.Created, Changed: v.Changed,
 	}
@@ -33,7 +34,7 @@ func (s *Server) openVersions(*http.Request) (action, error) {
 	return func(context.Context) (any, error) {
 		list := []Version{}
 		for _, v := range s.cfg.Store.Versions() {
-			list = append(list, versionOf(&v))
+			list = append(list, VersionOf(&v))
 		}
 		return list, nil
 	}, nil
@@ -50,7 +51,7 @@ func (s *Server) openVersion(r *http.Request) (action, error) {
 	return func(context.Context) (any, error) {
 		for _, v := range s.cfg.Store.Versions() {
 			if uint64(v.ID) == id || v.State == state {
-				out := versionOf(&v)
+				out := VersionOf(&v)
 				out.Content = v.Text
 				return out, nil
 			}
@@ -59,6 +60,9 @@ func (s *Server) openVersion(r *http.Request) (action, error) {
 	}, nil
 }
 
+// codeNoVersion is the code of the error that a version is not there.
+const codeNoVersion = "WEIR_NO_VERSION"
+
 func noVersion(name string) error {
-	return &reply.Error{Status: http.StatusNotFound, Code: "WEIR_NO_VERSION", Text: fmt.Sprintf("There is no version %s", name)}
+	return &reply.Error{Status: http.StatusNotFound, Code: codeNoVersion, Text: fmt.Sprintf("There is no version %s", name)}
 }

@@ -264,3 +264,16 @@ func (ws *watchers) stop(t *testing.T) {
 		t.Error(f)
 	}
 }
+
+// context ends with the test.
+func (p *process) context() (context.Context, context.CancelFunc) {
+	return context.WithCancel(p.t.Context())
+}
+
+// isolate has commands see nothing of the environment that they would ask for their weir.
+func isolate(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{configFileVar, tokenVar, apiTokenVar, endpointVar} {
+		t.Setenv(name, "")
+	}
+}

@@ -15,7 +15,8 @@ func newRules() *cobra.Command {
 		Args:  takes(cobra.NoArgs),
 		RunE:  help,
 	}
-	cmd.AddCommand(newRulesEval(), newRulesExplain(), newRulesHistory(), newRulesShow(), newRulesTest(), newRulesValidate())
+	cmd.AddCommand(newRulesCancel(), newRulesDeploy(), newRulesDiff(), newRulesEval(), newRulesExplain(), newRulesHistory(),
+		newRulesRollback(), newRulesShow(), newRulesStatus(), newRulesTest(), newRulesValidate())
 	return cmd
 }
 

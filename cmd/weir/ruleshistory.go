@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirsync/weir/clients/admin"
+	"github.com/weirsync/weir/cmd/internal/adminclient"
 )
 
 const rulesHistoryHelp = `List the rules versions of a running weir, newest first: number, state, since
@@ -23,19 +24,16 @@ func newRulesHistory() *cobra.Command {
 		Long:  rulesHistoryHelp,
 		Args:  takes(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := adminClient(cmd)
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			var versions []admin.Version
-			if err := c.Get(cmd.Context(), "/api/v1/rules/versions", &versions); err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), versions)
-			}
-			return printVersions(cmd.OutOrStdout(), versions)
+			return withAdmin(cmd, func(c *adminclient.Client) error {
+				var versions []admin.Version
+				if err := c.Get(cmd.Context(), "/api/v1/rules/versions", &versions); err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), versions)
+				}
+				return printVersions(cmd.OutOrStdout(), versions)
+			})
 		},
 	}
 	addAdminFlags(cmd)
@@ -73,17 +71,14 @@ func newRulesShow() *cobra.Command {
 				}
 				name = args[0]
 			}
-			c, err := adminClient(cmd)
-			if err != nil {
+			return withAdmin(cmd, func(c *adminclient.Client) error {
+				var version admin.Version
+				if err := c.Get(cmd.Context(), "/api/v1/rules/versions/"+name, &version); err != nil {
+					return err
+				}
+				_, err := io.WriteString(cmd.OutOrStdout(), version.Content)
 				return err
-			}
-			defer c.Close()
-			var version admin.Version
-			if err := c.Get(cmd.Context(), "/api/v1/rules/versions/"+name, &version); err != nil {
-				return err
-			}
-			_, err = io.WriteString(cmd.OutOrStdout(), version.Content)
-			return err
+			})
 		},
 	}
 	addAdminFlags(cmd)

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirsync/weir/cmd/internal/config"
+	"github.com/weirsync/weir/cmd/internal/judge"
 	"github.com/weirsync/weir/replicator"
 	"github.com/weirsync/weir/syncrules"
 )
@@ -65,30 +65,19 @@ func newRulesValidate() *cobra.Command {
 	return cmd
 }
 
-// validation is what there is to say of a rules text.
-type validation struct {
-	text        []byte
-	definitions int
-	found       syncrules.Diagnostics
-	server      replicator.Faults // of the database as a whole
-}
+// validation is a verdict to be shown.
+type validation struct{ *judge.Verdict }
 
 func (o *validateOptions) validate(ctx context.Context, text []byte) (*validation, error) {
-	program, found := syncrules.Compile(text, syncrules.CompileOptions{})
-	v := &validation{text: text, found: found}
+	var sources []judge.Source
 	if o.source != "" {
-		survey, err := replicator.ReadSurvey(ctx, o.source, o.publication, tablesOf(program))
-		if err != nil {
-			return nil, surveyError(err)
-		}
-		program, v.found = syncrules.Compile(text, syncrules.CompileOptions{Schema: survey.Schema})
-		v.server = survey.Faults
-		v.addTables(program, survey)
+		sources = append(sources, judge.Source{Name: config.SourceNameDefault, URI: o.source, Publication: o.publication})
 	}
-	if program != nil {
-		v.definitions = len(program.Definitions())
+	v, err := judge.Text(ctx, text, sources...)
+	if err != nil {
+		return nil, surveyError(err)
 	}
-	return v, nil
+	return &validation{v}, nil
 }
 
 // surveyError shows a fault as its two sentences.
@@ -100,57 +89,6 @@ func surveyError(err error) error {
 	return err
 }
 
-// tablesOf are the tables of the source that definitions read; none if the rules have faults.
-func tablesOf(program *syncrules.Program) []syncrules.TablePattern {
-	var all []syncrules.TablePattern
-	if program == nil {
-		return nil
-	}
-	for _, d := range program.Definitions() {
-		for _, t := range d.Tables() {
-			if t.Connection == "default" && !slices.Contains(all, t) {
-				all = append(all, t)
-			}
-		}
-	}
-	return all
-}
-
-// addTables adds what keeps tables from being replicated, at the first place that names each. That a table does not exist Compile has
-// said. A wildcard takes what it can.
-func (v *validation) addTables(program *syncrules.Program, survey *replicator.Survey) {
-	if program == nil {
-		return
-	}
-	tables := tablesOf(program)
-	seen := map[string]bool{}
-	for _, ref := range program.References() {
-		if !slices.Contains(tables, ref.Table) {
-			continue
-		}
-		severity := syncrules.Fatal
-		if ref.Table.Wildcard {
-			severity = syncrules.Warning
-		}
-		for _, f := range survey.TableFaults(ref.Table) {
-			if seen[f.Message] || missing(survey.Schema, ref.Table) {
-				continue
-			}
-			seen[f.Message] = true
-			v.found = append(v.found, syncrules.Diagnostic{
-				Severity: severity, Message: f.Message, Hint: f.Hint, Definition: ref.Definition, Start: ref.Start, End: ref.End,
-			})
-		}
-	}
-	slices.SortStableFunc(v.found, func(a, b syncrules.Diagnostic) int { return a.Start.Offset - b.Start.Offset })
-}
-
-func missing(schema *syncrules.Schema, p syncrules.TablePattern) bool {
-	return schema == nil || !slices.ContainsFunc(schema.Tables, func(rel syncrules.Relation) bool { return p.Matches(&rel) })
-}
-
-func (v *validation) ok() bool { return !v.found.Fatal() && len(v.server) == 0 }
-
 func (v *validation) print(out io.Writer, file string, asJSON bool) error {
 	var err error
 	if asJSON {
@@ -158,25 +96,25 @@ func (v *validation) print(out io.Writer, file string, asJSON bool) error {
 	} else {
 		err = v.printText(out, file)
 	}
-	if err == nil && !v.ok() {
+	if err == nil && !v.OK() {
 		return errReported
 	}
 	return err
 }
 
 func (v *validation) printText(out io.Writer, file string) error {
-	if _, err := io.WriteString(out, v.found.Render(file, v.text)); err != nil {
+	if _, err := io.WriteString(out, v.Found.Render(file, v.Text)); err != nil {
 		return err
 	}
-	for _, f := range v.server {
+	for _, f := range v.Faults {
 		if _, err := fmt.Fprintf(out, "source: error: %s\n      = %s\n", f.Message, f.Hint); err != nil {
 			return err
 		}
 	}
-	if !v.ok() {
+	if !v.OK() {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "%s can be deployed (definitions: %d)\n", file, v.definitions)
+	_, err := fmt.Fprintf(out, "%s can be deployed (definitions: %d)\n", file, len(v.Program.Definitions()))
 	return err
 }
 
@@ -195,10 +133,10 @@ type jsonDiagnostic struct {
 
 func (v *validation) printJSON(out io.Writer, file string) error {
 	all := []jsonDiagnostic{}
-	for _, f := range v.server {
+	for _, f := range v.Faults {
 		all = append(all, jsonDiagnostic{file, 1, 1, 1, 1, syncrules.Fatal.String(), f.Message, f.Hint, ""})
 	}
-	for _, d := range v.found {
+	for _, d := range v.Found {
 		all = append(all, jsonDiagnostic{
 			file, d.Start.Line, d.Start.Column, d.End.Line, d.End.Column, d.Severity.String(), d.Message, d.Hint, d.Definition,
 		})

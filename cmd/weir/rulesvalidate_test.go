@@ -54,9 +54,10 @@ rules.yaml:7:65: notice: this is also true where done is NULL
     7 |         (SELECT id FROM lists WHERE owner = auth.user_id()) AND NOT done
       |                                                                 ^^^^^^^^
       = add a condition with IS NOT NULL if those are not meant
-rules.yaml:8:33: warning: there is no table public.missing
+rules.yaml:8:33: error: there is no table public.missing
     8 |   more: {query: 'SELECT id FROM missing'}
       |                                 ^^^^^^^
+      = create it, or correct the name in the rules (unquoted names are lower case in Postgres)
 rules.yaml:9:40: warning: table "public"."log" has no primary key (a deferrable one does not count), so its updates can't be streamed
     9 |   logs: {query: 'SELECT key AS id FROM "lo%"'}
       |                                        ^^^^^

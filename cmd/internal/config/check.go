@@ -34,6 +34,9 @@ func (l *loader) check() {
 	if c.Store.Path == "" {
 		l.fault("store.path", "is empty", "write the name of the store's file, such as ./weir.db")
 	}
+	if c.Rules.KeepRetired < 0 {
+		l.fault("rules.keep_retired", "is negative", "write how long a replaced version can be rolled back to, such as 24h, or 0s")
+	}
 	for i, t := range c.API.Tokens {
 		if t == "" || strings.ContainsAny(string(t), " \t\r\n") {
 			l.fault(element("api.tokens", i), "is empty or has spaces", "write a long random text, as from openssl rand -hex 32")

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/weirsync/weir/clients"
 )
@@ -34,7 +35,8 @@ type Store struct {
 
 // Rules is the sync rules file.
 type Rules struct {
-	Path string `yaml:"path"` // "" if rules come through the API
+	Path        string        `yaml:"path"`         // "" if rules come through the API only
+	KeepRetired time.Duration `yaml:"keep_retired"` // how long a replaced version can be rolled back to; 0: not at all
 }
 
 // API is the administrators' interface.
@@ -76,6 +78,7 @@ const (
 func Default() *Config {
 	return &Config{
 		Store:  Store{Path: "./weir.db"},
+		Rules:  Rules{KeepRetired: 24 * time.Hour},
 		Listen: "127.0.0.1:8080",
 		Auth:   Auth{BlockLocalJWKS: true},
 		Clients: Clients{

@@ -17,6 +17,8 @@ import (
 	"github.com/weirsync/weir/clients/admin"
 	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/cmd/internal/config"
+	"github.com/weirsync/weir/cmd/internal/deploys"
+	"github.com/weirsync/weir/cmd/internal/judge"
 	"github.com/weirsync/weir/replicator"
 	"github.com/weirsync/weir/syncrules"
 )
@@ -34,6 +36,7 @@ type Service struct {
 	verifier *auth.Verifier
 	server   *clients.Server
 	admin    *admin.Server
+	deploys  *deploys.Deploys
 	listener net.Listener
 }
 
@@ -57,6 +60,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}
 	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{
 		Logger: log, Sources: names, QueueBytes: min(buckets.QueueBytesDefault, int(cfg.Snapshot.MemoryLimit/8)),
+		KeepRetired: cfg.Rules.KeepRetired,
 	}); err != nil {
 		return nil, err
 	}
@@ -66,7 +70,10 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	for i := range cfg.Sources {
 		s.sources = append(s.sources, replicator.New(sourceConfig(cfg, i, log), s.store))
 	}
-	s.admin = admin.New(admin.Config{Tokens: tokens(cfg.API.Tokens), Store: s.store, Logger: log})
+	s.deploys = deploys.New(s.store, s.deploySources(), log)
+	s.admin = admin.New(admin.Config{
+		Tokens: tokens(cfg.API.Tokens), Store: s.store, Rules: s.deploys, Sources: s.deploys, RulesFile: s.rules != "", Logger: log,
+	})
 	s.server = clients.New(clients.Config{
 		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
 		MaxConnections: cfg.Clients.MaxConnections, MaxUserConnections: cfg.Clients.MaxUserConnections,
@@ -119,6 +126,17 @@ func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config
 	}
 }
 
+// deploySources are the sources with what is needed to read their catalogs while they don't run.
+func (s *Service) deploySources() (out []deploys.Source) {
+	for i, src := range s.sources {
+		c := &s.cfg.Sources[i]
+		out = append(out, deploys.Source{
+			Source: src, Catalog: judge.Source{Name: c.Name, URI: string(c.URI), Publication: c.Publication}, Slot: c.Slot,
+		})
+	}
+	return out
+}
+
 // Addr is where the server listens.
 func (s *Service) Addr() net.Addr { return s.listener.Addr() }
 
@@ -159,8 +177,10 @@ func (s *Service) serve(ctx context.Context) error {
 		_ = verifying.Wait() // nil
 	}()
 	s.log.Info("listening", "address", s.Addr().String())
-	if err := s.deploy(ctx); err != nil && ctx.Err() == nil {
-		return err
+	if s.rules != "" {
+		if err := s.deploys.File(ctx, s.cfg.Rules.Path, s.rules); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
 	var running errgroup.Group
 	sourceCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
@@ -174,22 +194,12 @@ func (s *Service) serve(ctx context.Context) error {
 			return nil
 		})
 	}
+	running.Go(func() error { return s.deploys.Run(sourceCtx) })
 	<-ctx.Done()
 	s.log.Info("stopping")
 	s.drain(ctx, web)
 	stopSources()
 	return running.Wait()
-}
-
-// deploy makes the rules file the next version, if its meaning is new.
-func (s *Service) deploy(ctx context.Context) error {
-	if s.rules == "" {
-		return nil
-	}
-	if _, _, err := s.store.Deploy(ctx, s.rules, "from "+s.cfg.Rules.Path); err != nil {
-		return fmt.Errorf("deploy %s: %w", s.cfg.Rules.Path, err)
-	}
-	return nil
 }
 
 // drain says goodbye to the clients.
