@@ -3,6 +3,7 @@ package buckets
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,11 +14,11 @@ import (
 // Deploy makes text the next version and returns it. A text of the same meaning as the deploying or the active version changes nothing
 // and returns that one (I11); what else was deploying ends. Definitions that a live version has already keep their ids, data, progress and
 // bucket names, also those of a deploy that this one replaces: if nothing is new, the version is active when Deploy returns. Faults are
-// returned as Diagnostics that are fatal, with a zero Version.
+// returned as Diagnostics that are fatal, with a zero Version; Versions has the text as a failed one then, which changes nothing.
 func (s *Store) Deploy(ctx context.Context, text, note string) (Version, syncrules.Diagnostics, error) {
 	program, diagnostics := syncrules.Compile([]byte(text), syncrules.CompileOptions{})
 	if program == nil {
-		return Version{}, diagnostics, nil
+		return Version{}, diagnostics, s.do(ctx, func(b *batch) error { return b.reject(text, note, rulesFault(diagnostics)) })
 	}
 	v, err := s.change(ctx, func(b *batch) (VersionID, error) { return b.deploy(program, text, note) })
 	return v, diagnostics, err
@@ -74,6 +75,21 @@ func (b *batch) deploy(program *syncrules.Program, text, note string) (VersionID
 	return v.ID, b.end(old, replaced) // last, so that what both have lives on
 }
 
+// reject keeps a text that does not compile for whoever looks at the history, once however often it comes.
+func (b *batch) reject(text, note string, reason error) error {
+	c := &b.s.catalog
+	if n := len(c.versions); n > 0 && c.versions[n-1].State == Failed && c.versions[n-1].Text == text {
+		return nil
+	}
+	now := b.s.opts.Now().UTC()
+	v := &version{Version: Version{
+		ID: b.counters.Version, State: Failed, Text: text, Note: note, Reason: reason.Error(), Created: now, Changed: now,
+	}}
+	b.counters.Version++
+	b.s.update(func() { c.addVersion(v) })
+	return b.tx.PutVersion(v.ID, v.record())
+}
+
 // definition returns the id of the living definition with the meaning of rules, or a new one (I3b).
 func (b *batch) definition(rules *syncrules.Definition) (DefinitionID, error) {
 	if d := b.s.catalog.find(rules); d != nil {
@@ -99,12 +115,11 @@ func (s *Store) Planned(ctx context.Context, source string, defs []DefinitionID)
 	})
 }
 
-// rulesFault names the first fatal fault of a text, with its place.
+// rulesFault names the first fatal fault of a text that does not compile, with its place.
 func rulesFault(faults syncrules.Diagnostics) error {
-	for _, d := range faults {
-		if d.Severity == syncrules.Fatal {
-			return fmt.Errorf("line %d, column %d: %s", d.Start.Line, d.Start.Column, d.Message)
-		}
+	i := slices.IndexFunc(faults, func(d syncrules.Diagnostic) bool { return d.Severity == syncrules.Fatal })
+	if i < 0 {
+		return errors.New("it does not compile")
 	}
-	return nil
+	return fmt.Errorf("line %d, column %d: %s", faults[i].Start.Line, faults[i].Start.Column, faults[i].Message)
 }

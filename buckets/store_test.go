@@ -313,11 +313,20 @@ func TestDeployTouchesOnlyWhatChanged(t *testing.T) {
 	h.wantN("ann", map[string]string{"1": "uno"})
 }
 
+// A text that does not compile disturbs nothing, and is in the history with the place of its fault, once.
 func TestDeployReportsFaults(t *testing.T) {
 	h := newHarness(t)
-	v, faults, err := h.Deploy(h.ctx, "bucket_definitions:\n  a:\n    data: [SELECT FROM]\n", "")
-	if err != nil || v.ID != 0 || len(faults) == 0 {
-		t.Errorf("got version %d, faults %v, %v; want faults", v.ID, faults, err)
+	h.deploy(ownerRules)
+	for range 2 {
+		v, faults, err := h.Deploy(h.ctx, "bucket_definitions:\n  a:\n    data: [SELECT FROM]\n", "")
+		if err != nil || v.ID != 0 || len(faults) == 0 {
+			t.Errorf("got version %d, faults %v, %v; want faults", v.ID, faults, err)
+		}
+	}
+	h.reopen()
+	h.wantStates(Deploying, Failed)
+	if got := h.Versions()[0].Reason; !strings.HasPrefix(got, "line 3, column ") {
+		t.Errorf("reason %q has no place", got)
 	}
 }
 
