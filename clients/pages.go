@@ -3,13 +3,18 @@ package clients
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/wire"
 )
 
-// sharedPages bounds the pages that are kept for other sessions.
-const sharedPages = 32 << 20
+// sharedPages bounds the pages that are kept for other sessions, in bytes.
+const sharedPages = 16 << 20
+
+// pageLife is how long a page is kept that nobody asks for: sessions that a commit wakes come within milliseconds, clients that download
+// side by side within seconds.
+const pageLife = 3 * time.Second
 
 // page is an encoded data line. Immutable.
 type page struct {
@@ -38,6 +43,7 @@ type pages struct {
 	byKey map[pageKey]*list.Element // of *sharedPage
 	order *list.List                // the one asked for last comes first
 	bytes int
+	timed bool // expire is due
 }
 
 // sharedPage is a page that is there, or on its way.
@@ -46,6 +52,10 @@ type sharedPage struct {
 	done chan struct{} // closed once page and err are set
 	page *page
 	err  error
+	// guarded by pages.mu:
+
+	used time.Time // last asked for
+	size int       // as counted in pages.bytes, 0 until it is there
 }
 
 func newPages(limit int) *pages {
@@ -57,12 +67,13 @@ func (c *pages) get(key pageKey, read func() (*page, error)) (*page, error) {
 	c.mu.Lock()
 	if e := c.byKey[key]; e != nil {
 		c.order.MoveToFront(e)
-		c.mu.Unlock()
 		p := e.Value.(*sharedPage)
+		p.used = time.Now()
+		c.mu.Unlock()
 		<-p.done
 		return p.page, p.err
 	}
-	p := &sharedPage{key: key, done: make(chan struct{})}
+	p := &sharedPage{key: key, done: make(chan struct{}), used: time.Now()}
 	e := c.order.PushFront(p)
 	c.byKey[key] = e
 	c.mu.Unlock()
@@ -75,12 +86,33 @@ func (c *pages) get(key pageKey, read func() (*page, error)) (*page, error) {
 		return p.page, p.err
 	}
 	if c.byKey[key] == e { // else it went meanwhile
-		c.bytes += len(p.page.line)
+		p.size = len(p.page.line)
+		c.bytes += p.size
 	}
+	c.timeLocked()
 	for e := c.order.Back(); e != nil && c.bytes > c.limit; e = c.order.Back() {
 		c.removeLocked(e)
 	}
 	return p.page, nil
+}
+
+// timeLocked has what nobody asks for expire.
+func (c *pages) timeLocked() {
+	if !c.timed && c.order.Len() > 0 {
+		c.timed = true
+		time.AfterFunc(pageLife, c.expire)
+	}
+}
+
+// expire drops the pages that were not asked for lately.
+func (c *pages) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.order.Back(); e != nil && time.Since(e.Value.(*sharedPage).used) >= pageLife; e = c.order.Back() {
+		c.removeLocked(e)
+	}
+	c.timed = false
+	c.timeLocked()
 }
 
 func (c *pages) removeLocked(e *list.Element) {
@@ -88,13 +120,7 @@ func (c *pages) removeLocked(e *list.Element) {
 	if c.byKey[p.key] != e {
 		return
 	}
-	select {
-	case <-p.done:
-		if p.err == nil && !p.page.overtaken {
-			c.bytes -= len(p.page.line)
-		}
-	default: // not counted yet
-	}
+	c.bytes -= p.size
 	delete(c.byKey, p.key)
 	c.order.Remove(e)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/weirsync/weir/buckets"
@@ -63,6 +64,28 @@ func TestPagesAreBounded(t *testing.T) {
 	if _, err := c.get(pageKey{bucket: "e"}, func() (*page, error) { return nil, errExpired }); err == nil || c.byKey[pageKey{bucket: "e"}] != nil {
 		t.Error("an error is kept")
 	}
+}
+
+// Thousands of idle clients must not keep what they were sent in memory.
+func TestPagesExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newPages(1000)
+		get := func(bucket string) {
+			_, _ = c.get(pageKey{bucket: bucket}, func() (*page, error) { return &page{line: make([]byte, 100)}, nil })
+		}
+		get("a")
+		get("b")
+		time.Sleep(pageLife - time.Millisecond)
+		get("b")
+		time.Sleep(time.Second)
+		if c.byKey[pageKey{bucket: "a"}] != nil || c.byKey[pageKey{bucket: "b"}] == nil {
+			t.Errorf("there are %v, want only b", c.byKey)
+		}
+		time.Sleep(2 * pageLife)
+		if c.bytes != 0 || len(c.byKey) != 0 || c.timed {
+			t.Errorf("%d bytes in %d pages are left", c.bytes, len(c.byKey))
+		}
+	})
 }
 
 // Clients that were fast and stopped can't take all memory: the others go on with small pages.

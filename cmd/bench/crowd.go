@@ -23,13 +23,18 @@ const dialers = 16
 // gather connects n clients, with a bucket of its own each as long as there are enough. Where the server takes no more there are
 // fewer of them.
 func (b *bench) gather(ctx context.Context, n int) (*crowd, error) {
+	return b.gatherOf(ctx, n, func(i int) int { return i % b.sizes.users() })
+}
+
+// gatherOf does so with the owners that owner names.
+func (b *bench) gatherOf(ctx context.Context, n int, ownerOf func(i int) int) (*crowd, error) {
 	c := &crowd{wanted: n}
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(dialers)
 	for i := range n {
 		g.Go(func() error {
-			owner := i % b.sizes.users()
+			owner := ownerOf(i)
 			s, err := b.join(ctx, user(owner))
 			mu.Lock()
 			defer mu.Unlock()

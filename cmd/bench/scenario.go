@@ -23,6 +23,7 @@ var scenarios = []scenario{
 	{"download", "a fresh client gets the large bucket", runDownload},
 	{"fresh", "many fresh clients at once, each with a bucket of its own", runFresh},
 	{"fanout", "one commit concerns many clients", runFanout},
+	{"concern", "one commit concerns one of many clients", runConcern},
 	{"idle", "clients that nothing happens to", runIdle},
 }
 
