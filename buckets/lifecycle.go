@@ -1,12 +1,6 @@
 package buckets
 
-import (
-	"slices"
-	"time"
-)
-
-// KeepRetiredDefault is how long a replaced version is kept where nobody chooses: rules.keep_retired.
-const KeepRetiredDefault = 24 * time.Hour
+import "slices"
 
 // setState moves v on. What it alone needed must be buried then.
 func (b *batch) setState(v *version, state VersionState, reason string) error {

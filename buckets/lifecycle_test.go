@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirsync/weir/storage"
 )
 
 // rulesOf makes rules with a definition for each name, of all rows of items under a type of that name and suffix.
@@ -262,4 +264,76 @@ func TestCompare(t *testing.T) {
 	if h.Watching([]DefinitionID{b}) != 1 || h.Watching([]DefinitionID{got.Definitions[0].Old}) != 0 {
 		t.Error("the subscription does not count for its definition alone")
 	}
+}
+
+// With two sources a version is active when both have all of it; before, the old one's checkpoints go on (I10).
+func TestActivationAwaitsEverySource(t *testing.T) {
+	h := newHarnessWith(t, Options{Sources: []string{"default", "other"}})
+	planOther := func() {
+		var defs []DefinitionID
+		for _, d := range h.Definitions() {
+			defs = append(defs, d.ID)
+		}
+		h.must(h.Planned(h.ctx, "other", defs))
+	}
+	h.deploy(rulesOf("a"))
+	h.plan(items)
+	planOther()
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	h.deploy(rulesOf("b"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	h.stream(upd(items, "1", "ann", "uno", nil))
+	h.wantStates(Active, Deploying)
+	h.wantTypes(map[string]map[string]string{"a": {"1": "uno"}})
+	before := h.checkpoint()
+	planOther()
+	h.wantStates(Removed, Active)
+	h.wantTypes(map[string]map[string]string{"b": {"1": "uno"}})
+	if after := h.checkpoint(); after < before {
+		t.Errorf("activated at checkpoint %d, behind %d", after, before)
+	}
+}
+
+// A view that begins before its version's end and looks for the version afterwards begins again, on the checkpoint of the next.
+func TestViewOfAVersionThatGoes(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(rulesOf("a"))
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	v, program := h.catalog.active, h.catalog.active.Program
+	h.update(func() { v.Program = nil }) // as publish leaves an ended one
+	h.must(h.db.View(func(tx *storage.Tx) error {
+		if _, err := h.view(tx); !errors.Is(err, errOutdated) {
+			t.Errorf("got %v, want %v", err, errOutdated)
+		}
+		h.update(func() { v.Program = program })
+		_, err := h.view(tx)
+		return err
+	}))
+	h.wantTypes(map[string]map[string]string{"a": {"1": "one"}})
+}
+
+// A chore rests while commits are waiting, and goes on when none is.
+func TestChoreRestsWhileWorkWaits(t *testing.T) {
+	h := newHarness(t)
+	stop := h.stop
+	h.stop = func() {}
+	stop()
+	s, err := Open(h.path, h.opts)
+	h.must(err)
+	steps := 0
+	s.chores = []chore{{due: func() bool { return true }, step: func(*batch) error { steps++; return nil }}}
+	s.pace = pace{ended: time.Now(), took: time.Hour}
+	h.must(s.queue.put(h.ctx, &job{kind: jobControl, control: func(*batch) error { return nil }}))
+	h.must(s.chore(nil))
+	if steps != 0 {
+		t.Error("a step was done though work waits and the last one was long")
+	}
+	s.queue.take(batchBytes)
+	h.must(s.chore(nil))
+	if steps != 1 {
+		t.Errorf("%d steps while nothing waits, want 1", steps)
+	}
+	h.must(s.Close())
 }

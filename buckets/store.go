@@ -26,7 +26,7 @@ type Options struct {
 	Step func(name string) // for tests: called by the writer where something is about to happen (Step constants); nil
 
 	RowImages   RowImages     // RowImagesToast
-	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all (rules.keep_retired sets KeepRetiredDefault)
+	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all
 	Compact     CompactOptions
 }
 
