@@ -31,23 +31,33 @@ func (d *Deploys) File(ctx context.Context, path, text string) error {
 		d.log.Info("the rules file is as it was when it was last deployed", "file", path)
 		return nil
 	}
+	deployed, err := d.file(ctx, path, text, active)
+	if err != nil || !deployed {
+		return err
+	}
+	// Also if the process is being stopped: a rollback that follows must not be undone by the next start.
+	return d.store.Remember(context.WithoutCancel(ctx), fileMemo, meaning(program))
+}
+
+// file deploys the file, and looks at the sources first if there is something to disturb. deployed: it was not refused.
+func (d *Deploys) file(ctx context.Context, path, text string, active bool) (deployed bool, err error) {
 	note := "from " + path
 	if active {
 		var refused *reply.Error
-		switch _, err = d.Deploy(ctx, text, note); {
-		case errors.As(err, &refused) && refused.Code == codeSource:
-			d.log.Warn("the rules file is deployed without a look at the source", "file", path, "reason", refused.Details)
-		case errors.As(err, &refused):
-			d.log.Error("the rules file can't be deployed; the active version stays", "file", path, "reason", refused.Details)
-			return nil
-		case err != nil:
-			return err
+		_, err := d.Deploy(ctx, text, note)
+		if !errors.As(err, &refused) {
+			return err == nil, err
 		}
+		if refused.Code != codeSource {
+			d.log.Error("the rules file can't be deployed; the active version stays", "file", path, "reason", refused.Details)
+			return false, nil
+		}
+		d.log.Warn("the rules file is deployed without a look at the source", "file", path, "reason", refused.Details)
 	}
-	if _, _, err := d.store.Deploy(ctx, text, note); err != nil { // again, if Deploy did: the same meaning changes nothing
-		return fmt.Errorf("deploy %s: %w", path, err)
+	if _, _, err := d.store.Deploy(ctx, text, note); err != nil {
+		return false, fmt.Errorf("deploy %s: %w", path, err)
 	}
-	return d.store.Remember(ctx, fileMemo, meaning(program))
+	return true, nil
 }
 
 // forget has the next start deploy the file again if program is what it holds.
