@@ -78,10 +78,16 @@ func TestPagesExpire(t *testing.T) {
 		time.Sleep(pageLife - time.Millisecond)
 		get("b")
 		time.Sleep(time.Second)
+		synctest.Wait()
+		c.mu.Lock()
 		if c.byKey[pageKey{bucket: "a"}] != nil || c.byKey[pageKey{bucket: "b"}] == nil {
 			t.Errorf("there are %v, want only b", c.byKey)
 		}
+		c.mu.Unlock()
 		time.Sleep(2 * pageLife)
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		if c.bytes != 0 || len(c.byKey) != 0 || c.timed {
 			t.Errorf("%d bytes in %d pages are left", c.bytes, len(c.byKey))
 		}
