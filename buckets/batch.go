@@ -16,6 +16,8 @@ type batch struct {
 	before   storage.Checkpoint // as published before this batch
 
 	rows      map[string]*row // by full key
+	slab      []row           // memory for more
+	changed   []*row          // in the order of their first change
 	seq       int             // of row changes
 	positions map[string]Position
 	tables    map[*table]bool // to be stored

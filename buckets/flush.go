@@ -56,12 +56,7 @@ type blockPut struct {
 
 // flush turns the changed rows into ops and writes everything in key order.
 func (b *batch) flush() error {
-	changed := make([]*row, 0, len(b.rows))
-	for _, r := range b.rows {
-		if r.seq > 0 {
-			changed = append(changed, r)
-		}
-	}
+	changed := b.changed
 	slices.SortFunc(changed, func(x, y *row) int { return x.seq - y.seq })
 	b.evaluate(changed)
 	b.flusher.buckets, b.flusher.names = map[BucketID]*openBucket{}, map[bucketName]*openBucket{}
@@ -76,25 +71,26 @@ func (b *batch) flush() error {
 	return b.writeAll()
 }
 
-// evaluate runs the rules over the changed rows that are whole, on all cores.
+// evaluate runs the rules over the changed rows that are whole and not evaluated yet, on all cores.
 func (b *batch) evaluate(changed []*row) {
-	workers := min(runtime.GOMAXPROCS(0), 1+len(changed)/evaluateAlone)
-	share := (len(changed) + workers - 1) / max(workers, 1)
+	var rows []*row
+	for _, r := range changed {
+		if !r.gone && !r.holed() && r.evaluated != r.seq {
+			rows = append(rows, r)
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), 1+len(rows)/evaluateAlone)
+	share := (len(rows) + workers - 1) / workers
+	var wg sync.WaitGroup
 	for len(b.s.scratches) < workers {
 		b.s.scratches = append(b.s.scratches, &scratch{})
 	}
 	scratches := b.s.scratches[:workers]
-	for _, sc := range scratches {
+	for i, sc := range scratches {
 		sc.reset()
-	}
-	var wg sync.WaitGroup
-	for i := range workers {
-		part := changed[min(i*share, len(changed)):min((i+1)*share, len(changed))]
 		work := func() {
-			for _, r := range part {
-				if !r.gone && !r.holed() {
-					r.ev = r.bd.evaluate(r.tuple, scratches[i])
-				}
+			for _, r := range rows[min(i*share, len(rows)):min((i+1)*share, len(rows))] {
+				r.ev, r.evaluated = r.bd.evaluate(r.tuple, sc), r.seq
 			}
 		}
 		if i == workers-1 {
@@ -104,8 +100,8 @@ func (b *batch) evaluate(changed []*row) {
 		wg.Go(work)
 	}
 	wg.Wait()
-	for i := range scratches {
-		b.flusher.errors += scratches[i].errors
+	for _, sc := range scratches {
+		b.flusher.errors += sc.errors
 	}
 }
 

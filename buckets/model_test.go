@@ -219,7 +219,7 @@ func newModel(h *modelStore, seed int64) *model {
 					rows = append(rows, m.tuple(k, modelRow{n: -k, b: -k}))
 				}
 			}
-			if err := b.chunk(&Chunk{Table: m.id, Generation: 1, Relation: m.rel, Rows: rows, Last: true}); err != nil {
+			if err := b.chunk(&Chunk{Table: m.id, Generation: 1, Relation: m.rel, Rows: rows, Last: true}, nil); err != nil {
 				return err
 			}
 			return b.begin(m.id, m.rel)
@@ -371,7 +371,8 @@ func (m *model) saveChunk() {
 		Table: m.id, Generation: m.table().Generation, Relation: m.rel, Rows: c.rows,
 		Last: len(m.read) == 0 && len(m.left) == 0,
 	}
-	m.h.later(func(b *batch) error { return b.chunk(chunk) })
+	p := m.h.s.prepare(chunk)
+	m.h.later(func(b *batch) error { return b.chunk(chunk, p) })
 }
 
 // repair does what the replicator does after the chunk phase: re-reads, then a fence.

@@ -167,6 +167,16 @@ func (q *queue) stop(reason error) {
 // staged tells whether j is the commit of a transaction that was staged.
 func (j *job) staged() bool { return j.kind == jobTransaction && j.tx.Parts > 0 }
 
+// ended tells whether j has run, or never will.
+func (j *job) ended() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (j *job) finish(err error) {
 	if j.err == nil {
 		j.err = err

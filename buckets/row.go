@@ -6,18 +6,19 @@ import (
 
 // row is a row in the overlay of a batch: how it stands in the file, and what it has become.
 type row struct {
-	t       *table
-	key     []byte
-	stored  storage.Row
-	exists  bool // stored is in the file
-	seq     int  // of the newest change; 0: unchanged
-	flags   storage.RowFlags
-	gen     Generation
-	gone    bool // no row any more
-	bd      *binding
-	tuple   Tuple      // nil if it must be looked up: loadTuple
-	unknown []unknown  // columns of a partial row; their place in tuple holds Unchanged
-	ev      evaluation // made by flush
+	t         *table
+	key       []byte
+	stored    storage.Row
+	exists    bool // stored is in the file
+	seq       int  // of the newest change; 0: unchanged
+	flags     storage.RowFlags
+	gen       Generation
+	gone      bool // no row any more
+	bd        *binding
+	tuple     Tuple      // nil if it must be looked up: loadTuple
+	unknown   []unknown  // columns of a partial row; their place in tuple holds Unchanged
+	ev        evaluation // made by flush, or by who prepared the chunk
+	evaluated int        // the seq that ev is of
 }
 
 // unknown is a column whose value the store does not have (architecture 5.5).
@@ -29,7 +30,11 @@ type unknown struct {
 
 // row returns the overlay row of a key, reading its state from the file the first time. key is copied.
 func (b *batch) row(t *table, key []byte) (*row, error) {
-	full := storage.RowKey(make([]byte, 0, 4+len(key)), t.ID, key)
+	return b.rowAt(t, storage.RowKey(make([]byte, 0, 4+len(key)), t.ID, key))
+}
+
+// rowAt is row for a key as it stands in the file, which belongs to the batch from here on.
+func (b *batch) rowAt(t *table, full []byte) (*row, error) {
 	if r := b.rows[string(full)]; r != nil {
 		return r, nil
 	}
@@ -42,10 +47,21 @@ func (b *batch) row(t *table, key []byte) (*row, error) {
 			return nil, err
 		}
 	}
-	r := &row{t: t, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
+	r := b.newRow()
+	*r = row{t: t, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
 	r.gone = !ok || stored.Flags&storage.Tombstone != 0
 	b.rows[string(full)] = r
 	return r, nil
+}
+
+// newRow returns memory for a row: a batch has tens of thousands of them.
+func (b *batch) newRow() *row {
+	if len(b.slab) == 0 {
+		b.slab = make([]row, 256)
+	}
+	r := &b.slab[0]
+	b.slab = b.slab[1:]
+	return r
 }
 
 // fullKey is the row's key in the file.
@@ -93,6 +109,9 @@ func (b *batch) remove(r *row) {
 }
 
 func (b *batch) touch(r *row) {
+	if r.seq == 0 {
+		b.changed = append(b.changed, r)
+	}
 	b.seq++
 	r.seq, r.gen = b.seq, r.t.Generation
 }

@@ -20,10 +20,16 @@ type Chunk struct {
 
 // SaveChunk stores a chunk under the rule that the stream wins (I8) and returns when it is durable.
 func (s *Store) SaveChunk(ctx context.Context, c *Chunk) error {
-	return s.queue.run(ctx, &job{kind: jobChunk, bytes: c.Bytes, control: func(b *batch) error { return b.chunk(c) }})
+	p := s.prepare(c)
+	j := &job{kind: jobChunk, bytes: c.Bytes, control: func(b *batch) error { return b.chunk(c, p) }}
+	err := s.queue.run(ctx, j)
+	if p != nil && j.ended() {
+		p.release()
+	}
+	return err
 }
 
-func (b *batch) chunk(c *Chunk) error {
+func (b *batch) chunk(c *Chunk, p *prepared) error {
 	t, err := b.table(c.Table, c.Generation)
 	if err != nil {
 		return err
@@ -31,11 +37,8 @@ func (b *batch) chunk(c *Chunk) error {
 	if t.Phase != Chunking {
 		return ErrStaleGeneration
 	}
-	bd := t.bind(c.Relation)
-	for _, tuple := range c.Rows {
-		if err := b.chunkRow(t, bd, tuple); err != nil {
-			return err
-		}
+	if err := b.chunkRows(t, c, p); err != nil {
+		return err
 	}
 	b.change(t, func() {
 		t.Rows += int64(len(c.Rows))
@@ -48,21 +51,44 @@ func (b *batch) chunk(c *Chunk) error {
 	return nil
 }
 
+func (b *batch) chunkRows(t *table, c *Chunk, p *prepared) error {
+	bd := t.bind(c.Relation)
+	if p != nil && p.bd == bd {
+		b.flusher.errors += p.sc.errors
+		for i := range p.rows {
+			if err := b.chunkRow(t, bd, &p.rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, tuple := range c.Rows {
+		full, err := bd.rowKey(storage.RowKey(nil, t.ID, nil), tuple, nil)
+		if err != nil {
+			return err
+		}
+		if err := b.chunkRow(t, bd, &preparedRow{full: full, tuple: tuple}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chunkRow stores a row that a chunk read, unless this generation has it already. A row that the stream touched only gets the
 // values that it lacks, and only those that did not move with a key (I8). A tombstone stays one.
-func (b *batch) chunkRow(t *table, bd *binding, tuple Tuple) error {
-	key, err := bd.rowKey(nil, tuple, nil)
-	if err != nil {
-		return err
-	}
-	r, err := b.row(t, key)
+func (b *batch) chunkRow(t *table, bd *binding, p *preparedRow) error {
+	r, err := b.rowAt(t, p.full)
 	if err != nil {
 		return err
 	}
 	if !r.current() {
-		b.set(r, bd, tuple, nil, storage.Unverified)
+		b.set(r, bd, p.tuple, nil, storage.Unverified)
+		if p.evaluated {
+			r.ev, r.evaluated = p.ev, r.seq
+		}
 		return nil
 	}
+	tuple := p.tuple
 	if r.gone || !r.partial() {
 		return nil
 	}
