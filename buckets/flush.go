@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/weirsync/weir/storage"
 )
 
@@ -18,13 +20,14 @@ const (
 
 // flusher collects what a batch writes, so that every section gets its puts in key order.
 type flusher struct {
-	buckets map[BucketID]*openBucket
-	names   map[bucketName]*openBucket
-	rows    []rowPut
-	arena   []byte
-	subkey  []byte // of the row that is being settled
-	params  []storage.Param
-	errors  int
+	buckets  map[BucketID]*openBucket
+	names    map[bucketName]*openBucket
+	rows     []rowPut
+	arena    []byte
+	encoders errgroup.Group // that compress blocks
+	subkey   []byte         // of the row that is being settled
+	params   []storage.Param
+	errors   int
 }
 
 type rowPut struct {
@@ -43,22 +46,25 @@ type openBucket struct {
 	id     BucketID
 	state  storage.Bucket
 	def    *definition
-	block  storage.Block
-	blocks []blockPut
+	block  *storage.Block // nil or not empty
+	blocks []*blockPut
 	fresh  bool
 	dirty  bool
 }
 
 type blockPut struct {
 	last    OpID
-	encoded []byte
+	encoded []byte // once the encoders are done
 }
+
+var blockPool = sync.Pool{New: func() any { return new(storage.Block) }}
 
 // flush turns the changed rows into ops and writes everything in key order.
 func (b *batch) flush() error {
 	changed := b.changed
 	slices.SortFunc(changed, func(x, y *row) int { return x.seq - y.seq })
 	b.evaluate(changed)
+	b.flusher.encoders.SetLimit(runtime.GOMAXPROCS(0) - 1)
 	b.flusher.buckets, b.flusher.names = map[BucketID]*openBucket{}, map[bucketName]*openBucket{}
 	for _, r := range changed {
 		if err := b.settle(r); err != nil {
@@ -214,10 +220,13 @@ func checksum(d storage.Digest) uint32 {
 // add gives the op the next id and appends it to its bucket.
 func (b *batch) add(ob *openBucket, op *storage.Op) {
 	op.ID = b.nextOp()
+	if ob.block == nil {
+		ob.block = blockPool.Get().(*storage.Block)
+	}
 	ob.block.Add(op)
 	ob.dirty = true
 	if ob.block.Full() {
-		ob.close()
+		b.close(ob)
 	}
 }
 
@@ -227,14 +236,24 @@ func (b *batch) nextOp() OpID {
 	return id
 }
 
-// close ends the bucket's current block.
-func (ob *openBucket) close() {
-	if ob.block.Count == 0 {
+// close ends the bucket's current block. Another core compresses it, if one is free: that is a tenth of a snapshot's work.
+func (b *batch) close(ob *openBucket) {
+	block := ob.block
+	if block == nil {
 		return
 	}
-	ob.state.Add(&ob.block)
-	ob.blocks = append(ob.blocks, blockPut{ob.block.Last, ob.block.Encode()})
-	ob.block.Reset()
+	ob.state.Add(block)
+	put := &blockPut{last: block.Last}
+	ob.block, ob.blocks = nil, append(ob.blocks, put)
+	encode := func() error {
+		put.encoded = block.Encode()
+		block.Reset()
+		blockPool.Put(block)
+		return nil
+	}
+	if !b.flusher.encoders.TryGo(encode) {
+		_ = encode()
+	}
 }
 
 // parametrize brings the row's parameter rows up to date.

@@ -80,12 +80,17 @@ func (b *batch) writeAll() error {
 }
 
 func (b *batch) writeBuckets() error {
+	for _, ob := range b.flusher.buckets {
+		b.close(ob)
+	}
+	if err := b.flusher.encoders.Wait(); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(b.flusher.buckets)) {
 		ob := b.flusher.buckets[id]
 		if !ob.dirty { // only looked at; a fresh one is always dirty
 			continue
 		}
-		ob.close()
 		for _, bl := range ob.blocks {
 			if err := b.tx.PutBlock(id, bl.last, bl.encoded); err != nil {
 				return err

@@ -46,7 +46,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encoder and the decoder below are safe for concurrent use of their EncodeAll and DecodeAll.
 var (
-	zstdEncoder = mustZstd(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false)))
+	zstdEncoder = mustZstd(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithWindowSize(2*BlockTarget)))
 	zstdDecoder = mustZstd(zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(rawMax)))
 )
 
@@ -96,16 +96,18 @@ func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }
 
 // Encode returns the block in the form of section ops.
 func (b *Block) Encode() []byte {
-	codec, body := byte(codecPlain), b.payload
-	if len(body) >= compressMin {
-		if small := zstdEncoder.EncodeAll(body, nil); len(small) < len(body) {
-			codec, body = codecZstd, small
-		}
-	}
-	out := make([]byte, 0, len(body)+32)
-	out = appendUvarint(append(out, codec), uint64(b.Count))
+	out := make([]byte, 0, len(b.payload)/2+64)
+	out = appendUvarint(append(out, codecZstd), uint64(b.Count))
 	out = appendU32(appendUvarint(out, uint64(b.First)), b.Sum)
-	out = append(appendUvarint(out, uint64(len(b.payload))), body...)
+	out = appendUvarint(out, uint64(len(b.payload)))
+	head := len(out)
+	if len(b.payload) >= compressMin {
+		out = zstdEncoder.EncodeAll(b.payload, out)
+	}
+	if n := len(out) - head; n == 0 || n >= len(b.payload) {
+		out[0] = codecPlain
+		out = append(out[:head], b.payload...)
+	}
 	return appendU32(out, crc(out))
 }
 
