@@ -91,7 +91,7 @@ func (p *pass) step(ctx context.Context) (more bool, err error) {
 	if e.empty() {
 		return more, nil
 	}
-	if err := p.s.do(ctx, func(b *batch) error { return b.edit(e) }); err != nil {
+	if err := p.s.compactor.commit(ctx, func(b *batch) error { return b.edit(e) }); err != nil {
 		return false, err
 	}
 	p.stats.add(e.stats)

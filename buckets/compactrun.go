@@ -11,7 +11,8 @@ import (
 
 // compactor is what compaction knows beside the file.
 type compactor struct {
-	pass sync.Mutex // one pass at a time: their plans would miss each other's changes
+	commit func(context.Context, func(*batch) error) error // runs a short job in an update
+	pass   sync.Mutex                                      // one pass at a time: their plans would miss each other's changes
 
 	mu    sync.Mutex // guards what follows
 	stats CompactStats
@@ -19,8 +20,8 @@ type compactor struct {
 	wake  chan struct{}         // capacity 1
 }
 
-func newCompactor() *compactor {
-	return &compactor{due: map[BucketID]struct{}{}, wake: make(chan struct{}, 1)}
+func newCompactor(commit func(context.Context, func(*batch) error) error) *compactor {
+	return &compactor{commit: commit, due: map[BucketID]struct{}{}, wake: make(chan struct{}, 1)}
 }
 
 // note files buckets that a commit left worth a pass.

@@ -108,8 +108,9 @@ func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
 		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(),
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
-		changed: make(chan struct{}), moved: make(chan struct{}), compactor: newCompactor(),
+		changed: make(chan struct{}), moved: make(chan struct{}),
 	}
+	s.compactor = newCompactor(s.do)
 	s.chores = s.choresOf()
 	if err := db.View(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())

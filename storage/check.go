@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
 )
 
 // Report is what Check counted.
@@ -333,7 +332,7 @@ func (c *checker) count(section string, want int) {
 	}
 }
 
-func keys(b *bolt.Bucket) int {
+func keys(b *section) int {
 	n := 0
 	_ = b.ForEach(func(_, _ []byte) error { n++; return nil })
 	return n

@@ -2,9 +2,11 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -41,7 +43,16 @@ var sections = []string{
 }
 
 // DB is an open store file. Any number of View run beside one Update.
-type DB struct{ bolt *bolt.DB }
+type DB struct {
+	path string
+
+	writing sync.Mutex // held by each Update, and while the file is exchanged
+	copy    *fileCopy  // guarded by writing; nil unless the file is being copied
+	broken  error      // guarded by writing; why nothing can be written any more
+
+	mu   sync.RWMutex // guards what follows, which changes when the file is exchanged
+	bolt *bolt.DB
+}
 
 // Open opens the file at path, or creates it with the given start values. It waits a second for another process to let go
 // of it, then returns ErrLocked. A file that is not a store gives a ForeignError and is left as it is.
@@ -53,7 +64,7 @@ func Open(path string, fresh Counters) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{bolt: b}
+	db := &DB{path: path, bolt: b}
 	empty, err := db.recognise(path)
 	if err == nil && empty {
 		err = db.layout(fresh)
@@ -61,6 +72,7 @@ func Open(path string, fresh Counters) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	_ = os.Remove(path + copySuffix) // of a process that died: who makes one holds the lock that we have
 	return db, nil
 }
 
@@ -143,34 +155,87 @@ func (db *DB) layout(fresh Counters) error {
 }
 
 // Close closes the file. All transactions must have ended.
-func (db *DB) Close() error { return db.bolt.Close() }
+func (db *DB) Close() error { return db.file().Close() }
 
 // NoSync turns fsync off: for tests that make thousands of stores and crash none of them by force.
-func (db *DB) NoSync() { db.bolt.NoSync = true }
+func (db *DB) NoSync() { db.file().NoSync = true }
+
+func (db *DB) file() *bolt.DB {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	return db.bolt
+}
 
 // View runs fn in a read transaction. Bytes that fn gets from it are valid only inside.
 func (db *DB) View(fn func(*Tx) error) error {
-	return db.bolt.View(func(b *bolt.Tx) error { return fn(newTx(b)) })
+	db.mu.RLock() // the file can be exchanged as soon as the transaction has begun: it keeps the one that it has
+	b, err := db.bolt.Begin(false)
+	db.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = b.Rollback() }()
+	return fn(newTx(b))
 }
 
 // Update runs fn in the write transaction and makes it durable (fsync), unless fn fails.
 func (db *DB) Update(fn func(*Tx) error) error {
-	return db.bolt.Update(func(b *bolt.Tx) error { return fn(newTx(b)) })
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	if err := cmp.Or(db.broken, db.copy.relieve()); err != nil {
+		return err
+	}
+	var changes []change
+	err := db.file().Update(func(b *bolt.Tx) error {
+		tx := newTx(b)
+		if db.copy != nil {
+			tx.changes = &changes
+		}
+		return fn(tx)
+	})
+	if err == nil {
+		db.copy.note(changes)
+	}
+	return err
 }
 
 // Tx is a transaction over the file.
 type Tx struct {
-	bolt *bolt.Tx
-	sec  map[string]*bolt.Bucket
+	bolt    *bolt.Tx
+	sec     map[string]*section
+	changes *[]change // where they are noted for a copy of the file, or nil
 }
 
-func newTx(b *bolt.Tx) *Tx { return &Tx{bolt: b, sec: make(map[string]*bolt.Bucket, len(sections))} }
+func newTx(b *bolt.Tx) *Tx { return &Tx{bolt: b, sec: make(map[string]*section, len(sections))} }
 
-func (tx *Tx) section(name string) *bolt.Bucket {
+func (tx *Tx) section(name string) *section {
 	s := tx.sec[name]
 	if s == nil {
-		s = tx.bolt.Bucket([]byte(name))
+		s = &section{Bucket: tx.bolt.Bucket([]byte(name)), name: name, changes: tx.changes}
 		tx.sec[name] = s
 	}
 	return s
+}
+
+// section is a section in a transaction.
+type section struct {
+	*bolt.Bucket
+	name    string
+	changes *[]change
+}
+
+// Put stores a value. Its bytes must stay as they are until the transaction ends.
+func (s *section) Put(key, value []byte) error {
+	if s.changes != nil {
+		*s.changes = append(*s.changes, change{s.name, bytes.Clone(key), bytes.Clone(value), false})
+	}
+	return s.Bucket.Put(key, value)
+}
+
+// Delete removes a key.
+func (s *section) Delete(key []byte) error {
+	if s.changes != nil {
+		*s.changes = append(*s.changes, change{section: s.name, key: bytes.Clone(key), gone: true})
+	}
+	return s.Bucket.Delete(key)
 }

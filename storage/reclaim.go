@@ -2,8 +2,6 @@ package storage
 
 import (
 	"bytes"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // The methods here remove what nothing names any more, up to limit keys at a time; more tells whether some are left. What is left is
@@ -88,7 +86,7 @@ func (tx *Tx) BucketDefinition(id BucketID) (DefinitionID, error) {
 }
 
 // first lists the first keys with a prefix, at most limit.
-func first(s *bolt.Bucket, prefix []byte, limit int) (keys [][]byte) {
+func first(s *section, prefix []byte, limit int) (keys [][]byte) {
 	c := s.Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(keys) < limit; k, _ = c.Next() {
 		keys = append(keys, bytes.Clone(k))
@@ -96,12 +94,12 @@ func first(s *bolt.Bucket, prefix []byte, limit int) (keys [][]byte) {
 	return keys
 }
 
-func drop(s *bolt.Bucket, prefix []byte, limit int) (n int, err error) {
+func drop(s *section, prefix []byte, limit int) (n int, err error) {
 	keys := first(s, prefix, limit)
 	return len(keys), deleteAll(s, keys)
 }
 
-func deleteAll(s *bolt.Bucket, keys [][]byte) error {
+func deleteAll(s *section, keys [][]byte) error {
 	for _, k := range keys {
 		if err := s.Delete(k); err != nil {
 			return err

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Source is what is remembered of a source's identity (I13). Its position stands in a section of its own.
@@ -144,7 +142,7 @@ func key64(k []byte) uint64 {
 	return binary.BigEndian.Uint64(k)
 }
 
-func putJSON(s *bolt.Bucket, key []byte, record any) error {
+func putJSON(s *section, key []byte, record any) error {
 	b, err := json.Marshal(record)
 	if err != nil {
 		return fmt.Errorf("encode record %x: %w", key, err)
@@ -152,7 +150,7 @@ func putJSON(s *bolt.Bucket, key []byte, record any) error {
 	return s.Put(key, b)
 }
 
-func forEachJSON[T any](s *bolt.Bucket, section string, visit func(k []byte, record T) error) error {
+func forEachJSON[T any](s *section, section string, visit func(k []byte, record T) error) error {
 	return s.ForEach(func(k, v []byte) error {
 		var record T
 		if err := json.Unmarshal(v, &record); err != nil {

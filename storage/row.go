@@ -3,8 +3,6 @@ package storage
 import (
 	"bytes"
 	"encoding/binary"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // RowFlags qualify a row state. Touched and Unverified mean something only while the row's generation is the table's and that one is
@@ -301,7 +299,7 @@ func (tx *Tx) Marks(table TableID, visit func(key []byte, m Mark) (bool, error))
 }
 
 // scan visits a table's entries from a row key on.
-func scan(s *bolt.Bucket, table TableID, from []byte, visit func(k, v []byte) (bool, error)) error {
+func scan(s *section, table TableID, from []byte, visit func(k, v []byte) (bool, error)) error {
 	prefix := binary.BigEndian.AppendUint32(nil, uint32(table))
 	c := s.Cursor()
 	for k, v := c.Seek(append(prefix[:4:4], from...)); bytes.HasPrefix(k, prefix); k, v = c.Next() {

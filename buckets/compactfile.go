@@ -1,0 +1,42 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+
+	"github.com/weirsync/weir/storage"
+)
+
+// FileStats is what the compaction of the store file came to.
+type FileStats = storage.FileStats
+
+// ErrCopying is returned while the store file is being compacted already.
+var ErrCopying = storage.ErrCopying
+
+// CompactFile gives space that is not in use back to the disk, while the store is read and written. There must be room for a copy of what
+// is in use. When ctx ends, or on an error, the file is as it was.
+func (s *Store) CompactFile(ctx context.Context) (FileStats, error) { return s.db.CompactFile(ctx) }
+
+// CompactOffline compacts every bucket of a store file that no process has open, and the file if that is wanted.
+func CompactOffline(ctx context.Context, path string, file bool) (stats CompactStats, fileStats FileStats, err error) {
+	db, err := storage.Open(path, storage.Counters{})
+	if err != nil {
+		return stats, fileStats, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s := &Store{db: db}
+	s.opts.Compact.fill()
+	s.compactor = newCompactor(func(_ context.Context, fn func(*batch) error) error {
+		return db.Update(func(tx *storage.Tx) error {
+			b, err := s.newBatch(tx)
+			if err != nil {
+				return err
+			}
+			return fn(b)
+		})
+	})
+	if stats, err = s.Compact(ctx); err == nil && file {
+		fileStats, err = db.CompactFile(ctx)
+	}
+	return stats, fileStats, err
+}
