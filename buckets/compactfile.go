@@ -3,6 +3,8 @@ package buckets
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/weirsync/weir/storage"
 )
@@ -19,6 +21,9 @@ func (s *Store) CompactFile(ctx context.Context) (FileStats, error) { return s.d
 
 // CompactOffline compacts every bucket of a store file that no process has open, and the file if that is wanted.
 func CompactOffline(ctx context.Context, path string, file bool) (stats CompactStats, fileStats FileStats, err error) {
+	if _, err := os.Stat(path); err != nil { // storage would make a new one
+		return stats, fileStats, fmt.Errorf("compact store: %w", err)
+	}
 	db, err := storage.Open(path, storage.Counters{})
 	if err != nil {
 		return stats, fileStats, err

@@ -37,6 +37,12 @@ func (l *loader) check() {
 	if c.Rules.KeepRetired < 0 {
 		l.fault("rules.keep_retired", "is negative", "write how long a replaced version can be rolled back to, such as 24h, or 0s")
 	}
+	if p := c.Store.Compact.SupersededPercent; p < 1 || p > 100 {
+		l.fault("store.compact.superseded_percent", "is out of range", "write a number from 1 to 100")
+	}
+	if c.Store.Compact.MemoryLimit < MiB {
+		l.fault("store.compact.memory_limit", "is too small", "write at least 1MiB")
+	}
 	for i, t := range c.API.Tokens {
 		if t == "" || strings.ContainsAny(string(t), " \t\r\n") {
 			l.fault(element("api.tokens", i), "is empty or has spaces", "write a long random text, as from openssl rand -hex 32")

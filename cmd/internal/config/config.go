@@ -30,7 +30,15 @@ type Source struct {
 
 // Store is the bbolt file.
 type Store struct {
-	Path string `yaml:"path"`
+	Path    string  `yaml:"path"`
+	Compact Compact `yaml:"compact"`
+}
+
+// Compact says when what no client needs of the history is dropped.
+type Compact struct {
+	Background        bool  `yaml:"background"`         // else only weir compact does
+	SupersededPercent int   `yaml:"superseded_percent"` // of a bucket's operations at which it is compacted
+	MemoryLimit       Bytes `yaml:"memory_limit"`       // of one compaction
 }
 
 // Rules is the sync rules file.
@@ -77,7 +85,7 @@ const (
 // Default returns the configuration of one who says nothing.
 func Default() *Config {
 	return &Config{
-		Store:  Store{Path: "./weir.db"},
+		Store:  Store{Path: "./weir.db", Compact: Compact{Background: true, SupersededPercent: 25, MemoryLimit: 32 * MiB}},
 		Rules:  Rules{KeepRetired: 24 * time.Hour},
 		Listen: "127.0.0.1:8080",
 		Auth:   Auth{BlockLocalJWKS: true},
