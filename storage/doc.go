@@ -87,5 +87,14 @@
 // buckets, ops, garbage; its record last. So everything that names a definition names one that has a record, and Check reports what
 // no live version uses and nobody is removing. Only strings stay: names of output tables, a few bytes each.
 //
+// Blocks are rewritten by compaction only (package buckets decides how): one that takes the place of several stands under the last op of
+// the newest of them, and op ids never change.
+//
+// # Copying the file
+//
+// A bbolt file never shrinks. CompactFile (filecopy.go) copies what is in use to FILE.compact while others read and write, noting what
+// they write, and puts the copy in the place of the file; the writer waits for the last part of that. Open removes the copy of a process
+// that died.
+//
 // Every decoder is bounds-checked and returns a CorruptionError; Check reads the whole file with all of them.
 package storage

@@ -16,8 +16,9 @@ import (
 // A bbolt file never shrinks. CompactFile copies what is in use to a new file and puts that in the place of the old one, while the
 // store is read and written:
 //
-//	copy piece by piece, each a short read transaction ──► replay what was written meanwhile ──► hold the writer: replay the rest,
-//	                                                                                             fsync, rename, fsync the folder
+//	copy piece by piece, each a short read transaction
+//	  ──► replay what was written meanwhile
+//	    ──► hold the writer: replay the rest, fsync, rename, fsync the folder
 //
 // bbolt's own Compact copies in one read transaction. That would pin all pages that are freed meanwhile, and a writer that has to
 // grow its memory map waits for the end of all read transactions. So pieces are copied as of different moments, and every change since the
