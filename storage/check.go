@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"os"
 	"slices"
-
 )
 
 // Report is what Check counted.
