@@ -21,6 +21,7 @@ type batch struct {
 	seq       int             // of row changes
 	positions map[string]Position
 	tables    map[*table]bool // to be stored
+	truncated map[*table]bool
 	flusher   flusher
 
 	look   bool      // Store.Changed is due
@@ -31,7 +32,7 @@ type batch struct {
 }
 
 func (s *Store) newBatch(tx *storage.Tx) (*batch, error) {
-	b := &batch{s: s, tx: tx, rows: map[string]*row{}, positions: map[string]Position{}, tables: map[*table]bool{}}
+	b := &batch{s: s, tx: tx, rows: map[string]*row{}, positions: map[string]Position{}, tables: map[*table]bool{}, truncated: map[*table]bool{}}
 	var err error
 	if b.counters, err = tx.Counters(); err != nil {
 		return nil, err
@@ -57,6 +58,9 @@ func (b *batch) apply(jobs []*job, kept map[string]Position) error {
 		if pos > b.position(name) {
 			b.setPosition(name, pos)
 		}
+	}
+	if err := b.emptyTruncated(); err != nil {
+		return err
 	}
 	if err := b.flush(); err != nil {
 		return err
@@ -175,9 +179,7 @@ func (b *batch) changeOf(tx *Transaction, c *Change) error {
 	case Truncate:
 		for _, oid := range c.Truncated {
 			for _, t := range b.s.catalog.byRelation[relationID{tx.Source, oid}] {
-				if err := b.truncate(t); err != nil {
-					return err
-				}
+				b.truncate(t)
 			}
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 type binding struct {
 	rel    *Relation
 	key    []int         // indexes of the key columns
+	bag    bool          // there are none: all columns are the key, and rows may be equal
 	attnum map[int16]int // column index by attnum
 	evals  []boundDefinition
 }
@@ -31,6 +32,11 @@ func (t *table) bind(rel *Relation) *binding {
 			b.key = append(b.key, i)
 		}
 		b.attnum[rel.Columns[i].Attnum] = i
+	}
+	if b.bag = len(b.key) == 0; b.bag {
+		for i := range rel.Columns {
+			b.key = append(b.key, i)
+		}
 	}
 	target := rulesRelation(t.Source, rel)
 	for _, d := range t.defs {

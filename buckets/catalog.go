@@ -64,6 +64,10 @@ type table struct {
 	strip   *storage.Strip
 	fence   *marker
 	fitting *Relation // the newest one whose shape was found to be Relation's
+
+	verified bool            // a fence was passed since the chunk phase: only what was re-read since the last one is unverified
+	fresh    map[string]bool // keys of the rows that were re-read since the last fence
+
 	defs    []*definition
 	binding sync.Map // *Relation -> *binding
 }
@@ -85,6 +89,22 @@ func (t *table) dying() bool {
 
 // entombs reports whether a deleted row must leave a tombstone, so that no chunk resurrects it: until the fence is passed (I8).
 func (t *table) entombs() bool { return t.Phase != Done && !t.sweep }
+
+// proven notes that a fence was passed: whatever was read before it was emitted, the stream has caught up with.
+func (t *table) proven() { t.verified, t.fresh = true, nil }
+
+// reread notes that a row's values, or its existence, come from a re-read that the stream has not caught up with.
+func (t *table) reread(key []byte) {
+	if t.fresh == nil {
+		t.fresh = map[string]bool{}
+	}
+	t.fresh[string(key)] = true
+}
+
+// doubts reports whether what the store has read of a row in the unfinished generation may be ahead of the stream.
+func (t *table) doubts(key []byte) bool {
+	return t.unfinished() && (!t.verified || t.fresh[string(key)])
+}
 
 // unfinished reports whether touched, unverified and tombstones mean something (I8).
 func (t *table) unfinished() bool { return t.Phase != Done }
@@ -193,7 +213,7 @@ func (c *catalog) loadTable(id TableID, rec storage.Table) error {
 	return c.addTable(&table{Table: Table{
 		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
 		Phase: Phase(rec.Phase), Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
-	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip})
+	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip, verified: Phase(rec.Phase) == Done})
 }
 
 func (c *catalog) addTable(t *table) error {

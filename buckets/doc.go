@@ -29,6 +29,12 @@
 //
 // A row in another shape than its table's begins the table anew in the same batch, so no checkpoint shows rows of two shapes (I13).
 //
+// What a chunk or a re-read brought may be ahead of the stream: it is unverified until a fence has passed it. The first fence verifies all
+// that chunks brought, each later one what was re-read before it, also if other rows are partial then: so a busy table comes to an end.
+//
+// Equal rows of a table without a key are one row here (bag.go). Whether one is left behind a DELETE is asked of the source, unless it
+// is known to have been the only one: the row is partial meanwhile.
+//
 // A table that gets a partial row when it is Done goes back to Repairing: the gate (I9) closes until a re-read and another
 // fence have passed.
 //

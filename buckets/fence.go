@@ -84,15 +84,21 @@ func (b *batch) marker(source, nonce string) {
 	}
 	b.s.update(func() { delete(b.s.markers, nonce) })
 	t := m.table
-	switch {
-	case t == nil, t.Partials > 0 && t.Generation == m.gen:
+	if t == nil {
 		b.passed = append(b.passed, m)
-	case t.Generation != m.gen || t.Phase != Repairing || !t.wanted():
+		return
+	}
+	if t.Generation != m.gen || t.Phase != Repairing || !t.wanted() {
 		m.result = ErrStaleGeneration
 		b.passed = append(b.passed, m)
-	default:
-		b.s.update(func() { t.sweep, t.cursor, t.fence = true, nil, m })
+		return
 	}
+	t.proven()
+	if t.Partials > 0 {
+		b.passed = append(b.passed, m)
+		return
+	}
+	b.s.update(func() { t.sweep, t.cursor, t.fence = true, nil, m })
 }
 
 // refuse lets go of who waits for the table's fence.

@@ -125,7 +125,7 @@ func (b *batch) settle(r *row) error {
 	if !r.gone {
 		return b.putRow(r, &next)
 	}
-	if r.t.entombs() {
+	if r.t.entombs() && !b.s.omit.tombstones {
 		next.Flags |= storage.Tombstone
 		return b.putRow(r, &next)
 	}
@@ -313,7 +313,7 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 
 // images are the values of the row that an update could leave unchanged in TOAST.
 func (b *batch) images(r *row) []storage.Image {
-	if r.gone || r.tuple == nil || b.s.opts.RowImages == RowImagesNone {
+	if r.gone || r.tuple == nil || r.bd.bag || b.s.opts.RowImages == RowImagesNone { // without a key the old tuple has every value
 		return nil
 	}
 	size := 0

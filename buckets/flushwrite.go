@@ -171,5 +171,8 @@ func (r *row) mark() *storage.Mark {
 		}
 		c.Null, c.Text = v == nil, v
 	}
+	if u := r.lost(existence); u != nil {
+		m.Columns = append(m.Columns, storage.MarkedColumn{Attnum: existenceAttnum, Unknown: true, Since: u.since})
+	}
 	return m
 }

@@ -18,6 +18,9 @@ var errNoKey = errors.New("a change came without its key columns")
 // rowKey appends the key of the row to b: from row, or from old where row does not have the column (a key longer than 2 kB can be
 // unchanged TOAST itself; Postgres sends it in the old tuple then).
 func (bd *binding) rowKey(b []byte, row, old Tuple) ([]byte, error) {
+	if bd.bag {
+		return bd.bagKey(b, row)
+	}
 	start := len(b)
 	if len(bd.key) == 1 {
 		v, err := bd.keyValue(bd.key[0], row, old)
@@ -33,6 +36,23 @@ func (bd *binding) rowKey(b []byte, row, old Tuple) ([]byte, error) {
 			return nil, err
 		}
 		b = append(binary.AppendUvarint(b, uint64(len(v))), v...)
+	}
+	return shorten(b, start), nil
+}
+
+// bagKey appends the key of a row of a table without one.
+func (bd *binding) bagKey(b []byte, row Tuple) ([]byte, error) {
+	start := len(b)
+	b = append(b, storage.KeyBag)
+	for i, v := range row {
+		switch {
+		case IsUnchanged(v):
+			return nil, bd.noKey(i)
+		case v == nil:
+			b = append(b, 0)
+		default:
+			b = append(binary.AppendUvarint(b, uint64(len(v))+1), v...)
+		}
 	}
 	return shorten(b, start), nil
 }
@@ -53,7 +73,11 @@ func (bd *binding) keyValue(col int, row, old Tuple) ([]byte, error) {
 	if col < len(old) && old[col] != nil && !IsUnchanged(old[col]) {
 		return old[col], nil
 	}
-	return nil, fmt.Errorf("table %s.%s: %w (%s)", bd.rel.Schema, bd.rel.Name, errNoKey, bd.rel.Columns[col].Name)
+	return nil, bd.noKey(col)
+}
+
+func (bd *binding) noKey(col int) error {
+	return fmt.Errorf("table %s.%s: %w (%s)", bd.rel.Schema, bd.rel.Name, errNoKey, bd.rel.Columns[col].Name)
 }
 
 // subkey appends the text that tells source rows apart for clients: short plain keys as they are, others hashed. It is the same

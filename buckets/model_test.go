@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -21,22 +22,73 @@ var (
 )
 
 // TestModel plays random histories of a small table against the real writer: inserts, updates with unchanged TOAST, deletes, key
-// moves and swaps, truncates, in transactions; chunks and re-reads of any moment, saved in any order and grouped into batches by chance;
-// restarts in between. Every history ends with exactly the source's rows (I8, I15). -model.seed and -model.histories steer it.
+// moves and swaps, truncates, in transactions, some of them staged; tables with a key and without; chunks and re-reads of any moment,
+// saved in any order and grouped into batches by chance; restarts in between. Every history ends with exactly the source's rows (I8,
+// I15). -model.seed and -model.histories steer it.
 func TestModel(t *testing.T) {
 	const perStore = 200
 	for from := 0; from < *modelHistories; from += perStore {
-		playModels(t, *modelSeed+int64(from), min(perStore, *modelHistories-from))
-		if t.Failed() {
-			return
+		seed := *modelSeed + int64(from)
+		if fault := playModels(t, seed, min(perStore, *modelHistories-from), modelRules{}); fault != "" {
+			t.Fatalf("seed %d: %s", seed, fault)
 		}
 	}
 }
 
-// playModels plays n histories side by side in one store, a step of each per round.
-func playModels(t *testing.T, seed int64, n int) {
-	h := &modelStore{t: t, path: filepath.Join(t.TempDir(), "weir.db"), r: rand.New(rand.NewSource(seed)), pos: 1000}
+// modelRules are rules that a model leaves out: of the writer, and of who reads the source and hands transactions over.
+type modelRules struct {
+	omit
+	barrier bool // a re-read sees what the stream has applied
+	staging bool // a transaction in parts is applied when its commit is there
+}
+
+// TestModelMissesEachRule: the model finds a wrong history soon when a rule is left out, so none is there for nothing.
+func TestModelMissesEachRule(t *testing.T) {
+	const perStore, histories = 100, 4000
+	for name, without := range map[string]modelRules{
+		"tombstones": {omit: omit{tombstones: true}},
+		"touched":    {omit: omit{touched: true}},
+		"unverified": {omit: omit{unverified: true}},
+		"fresh":      {omit: omit{fresh: true}},
+		"moved":      {omit: omit{moved: true}},
+		"since":      {omit: omit{since: true}},
+		"generation": {omit: omit{generation: true}},
+		"duplicates": {omit: omit{duplicates: true}},
+		"barrier":    {barrier: true},
+		"staging":    {staging: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for from := 0; from < histories; from += perStore {
+				if fault := playModels(t, *modelSeed+int64(from), perStore, without); fault != "" {
+					t.Logf("within %d histories: %.200s", from+perStore, fault)
+					return
+				}
+			}
+			t.Errorf("%d histories came out right without the rule (seed %d)", histories, *modelSeed)
+		})
+	}
+}
+
+// modelFault is what a model panics with when the writer refuses something.
+type modelFault string
+
+// playModels plays n histories side by side in one store, a step of each per round. It returns what came out wrong.
+func playModels(t *testing.T, seed int64, n int, without modelRules) (fault string) {
+	h := &modelStore{t: t, path: filepath.Join(t.TempDir(), "weir.db"), r: rand.New(rand.NewSource(seed)), pos: 1000, without: without}
 	h.open()
+	defer func() {
+		h.close()
+		switch f := recover().(type) {
+		case nil:
+		case modelFault:
+			fault = string(f)
+		default:
+			panic(f)
+		}
+		if report, err := storage.Check(h.path); fault == "" && (err != nil || !report.OK()) {
+			fault = fmt.Sprintf("check: %v %+v", err, report)
+		}
+	}()
 	h.run(func(b *batch) error {
 		program := mustCompile(t, "bucket_definitions:\n  all:\n    data: [SELECT * FROM items]\n")
 		_, err := b.deploy(program, "bucket_definitions:\n  all:\n    data: [SELECT * FROM items]\n", "")
@@ -59,7 +111,7 @@ func playModels(t *testing.T, seed int64, n int) {
 		if !busy {
 			break
 		}
-		if h.r.Intn(20) == 0 {
+		if h.r.Intn(50) == 0 {
 			h.reopen()
 			h.plan()
 			for _, m := range models {
@@ -67,35 +119,33 @@ func playModels(t *testing.T, seed int64, n int) {
 			}
 		}
 		if round > 5000 {
-			t.Fatalf("seed %d: the histories come to no end", seed)
+			return "the histories come to no end"
 		}
 	}
 	got, err := clientRows(h.s, "ann")
 	if err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
+		return err.Error()
 	}
 	want := map[object]string{}
 	for _, m := range models {
 		maps.Copy(want, m.want())
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("seed %d: client's rows (-want +got):\n%s", seed, d)
+		return "client's rows (-want +got):\n" + d
 	}
-	h.close()
-	if report, err := storage.Check(h.path); err != nil || !report.OK() {
-		t.Errorf("seed %d: check: %v %+v", seed, err, report)
-	}
+	return ""
 }
 
 // modelStore drives the writer by hand, so that the test decides what makes a batch.
 type modelStore struct {
-	t    *testing.T
-	s    *Store
-	path string
-	r    *rand.Rand
-	jobs []*job
-	pos  Position
-	oid  uint32
+	t       *testing.T
+	s       *Store
+	path    string
+	r       *rand.Rand
+	jobs    []*job
+	pos     Position
+	oid     uint32
+	without modelRules
 }
 
 func (h *modelStore) open() {
@@ -103,6 +153,7 @@ func (h *modelStore) open() {
 	if h.s, err = Open(h.path, Options{}); err != nil {
 		h.t.Fatal(err)
 	}
+	h.s.omit = h.without.omit
 	h.s.db.NoSync()
 }
 
@@ -126,26 +177,42 @@ func (h *modelStore) plan() {
 	})
 }
 
+// commit makes the jobs one batch, but for what stands behind a staged transaction, which is applied first (see cut).
 func (h *modelStore) commit() {
-	h.t.Helper()
 	jobs := h.jobs
 	h.jobs = nil
-	kept := map[string]Position{}
-	if err := h.s.commit(jobs, kept); err != nil {
-		h.t.Fatal(err)
+	for {
+		n := 1 + slices.IndexFunc(jobs, (*job).staged)
+		if n == 0 {
+			n = len(jobs)
+		}
+		h.update(jobs[:n])
+		for len(h.s.staged) > 0 {
+			if h.r.Intn(500) == 0 {
+				h.reopen()
+				h.plan()
+			}
+			h.update(nil)
+		}
+		if jobs = jobs[n:]; len(jobs) == 0 {
+			return
+		}
 	}
-	if err := h.s.chore(kept); err != nil {
-		h.t.Fatal(err)
+}
+
+func (h *modelStore) update(jobs []*job) {
+	kept := map[string]Position{}
+	if err := errors.Join(h.s.commit(jobs, kept), h.s.chore(kept)); err != nil {
+		panic(modelFault(err.Error()))
 	}
 }
 
 func (h *modelStore) run(fn func(*batch) error) {
-	h.t.Helper()
 	j := &job{kind: jobControl, control: fn}
 	h.jobs = append(h.jobs, j)
 	h.commit()
 	if j.err != nil {
-		h.t.Fatal(j.err)
+		panic(modelFault(j.err.Error()))
 	}
 }
 
@@ -153,9 +220,26 @@ func (h *modelStore) later(fn func(*batch) error) {
 	h.jobs = append(h.jobs, &job{kind: jobControl, control: fn})
 }
 
+// stream hands a transaction over, some in two parts, and some of these after a first attempt that broke off between the two.
 func (h *modelStore) stream(changes []Change) {
 	h.pos += 8
-	h.jobs = append(h.jobs, &job{kind: jobTransaction, tx: &Transaction{Source: "default", End: h.pos, Changes: changes}})
+	whole := &Transaction{Source: "default", End: h.pos, Changes: changes}
+	if len(changes) < 2 || h.r.Intn(3) > 0 {
+		h.jobs = append(h.jobs, &job{kind: jobTransaction, tx: whole})
+		return
+	}
+	cut := 1 + h.r.Intn(len(changes)-1)
+	if h.without.staging { // the first part is applied as it comes, the connection breaks, and all of it comes again
+		first := &Transaction{Source: "default", End: h.pos - 4, Changes: changes[:cut]}
+		h.jobs = append(h.jobs, &job{kind: jobTransaction, tx: first}, &job{kind: jobTransaction, tx: whole})
+		return
+	}
+	part := &job{kind: jobPart, part: &Part{Source: "default", Changes: changes[:cut]}}
+	if h.r.Intn(2) == 0 {
+		h.jobs = append(h.jobs, part)
+	}
+	whole.Changes, whole.Parts = changes[cut:], 1
+	h.jobs = append(h.jobs, part, &job{kind: jobTransaction, tx: whole})
 }
 
 const (
@@ -165,7 +249,7 @@ const (
 )
 
 type modelRow struct {
-	n, b  int
+	n, b  int // without a key only n counts, which is one of a few
 	place int // which chunk sees it
 }
 
@@ -177,6 +261,7 @@ type model struct {
 	rel    *Relation
 	id     TableID
 	small  bool // values of b are too small to be kept
+	bag    bool // the table has no key: the model's keys are only places
 	states []map[int]modelRow
 	txs    [][]Change
 	last   int // newest value
@@ -188,11 +273,15 @@ type model struct {
 	fenced  int // source time at which a marker was emitted, -1 if none is under way
 }
 
-type modelChunk struct{ rows []Tuple }
+type modelChunk struct {
+	gen  Generation
+	rows []Tuple
+}
 
 type modelReread struct {
-	started Position
-	rows    []Tuple
+	started    Position
+	gen        Generation
+	keys, rows []Tuple
 }
 
 func newModel(h *modelStore, seed int64) *model {
@@ -203,6 +292,9 @@ func newModel(h *modelStore, seed int64) *model {
 	}
 	m.left = m.r.Perm(modelPlaces)
 	m.small = m.r.Intn(4) == 0
+	if m.bag = m.r.Intn(3) == 0; m.bag {
+		m.rel.Columns[0].Key, m.rel.Identity = false, 'f'
+	}
 	m.generate()
 	h.run(func(b *batch) error {
 		if err := b.track("default", m.rel); err != nil {
@@ -228,7 +320,14 @@ func newModel(h *modelStore, seed int64) *model {
 	return m
 }
 
-func (m *model) value() int { m.last++; return m.last }
+// value is a new one, or in a table without a key one of a few, so that rows are equal.
+func (m *model) value() int {
+	if m.bag {
+		return 1 + m.r.Intn(3)
+	}
+	m.last++
+	return m.last
+}
 
 // generate makes the transactions and the states between them.
 func (m *model) generate() {
@@ -239,7 +338,11 @@ func (m *model) generate() {
 		}
 	}
 	m.states = append(m.states, maps.Clone(now))
-	for range 2 + m.r.Intn(10) {
+	transactions := 2 + m.r.Intn(10)
+	if m.r.Intn(4) == 0 {
+		transactions += 30 // much of it behind the first fence
+	}
+	for range transactions {
 		var changes []Change
 		for range 1 + m.r.Intn(3) {
 			changes = append(changes, m.change(now)...)
@@ -259,6 +362,9 @@ func (m *model) change(now map[int]modelRow) []Change {
 	if !ok {
 		now[k] = modelRow{m.value(), m.value(), m.r.Intn(modelPlaces)}
 		return []Change{{Op: Insert, Relation: m.rel, New: m.tuple(k, now[k])}}
+	}
+	if m.bag {
+		return m.bagChange(now, k)
 	}
 	switch m.r.Intn(6) {
 	case 0:
@@ -288,6 +394,19 @@ func (m *model) change(now map[int]modelRow) []Change {
 	return []Change{move(k, other)}
 }
 
+// bagChange deletes or changes a row without a key; an update can also leave it as it is but for its place.
+func (m *model) bagChange(now map[int]modelRow, k int) []Change {
+	old := m.tuple(k, now[k])
+	if m.r.Intn(2) == 0 {
+		delete(now, k)
+		return []Change{{Op: Delete, Relation: m.rel, Old: old, OldFull: true}}
+	}
+	now[k] = modelRow{n: m.value(), place: m.r.Intn(modelPlaces)}
+	c := Change{Op: Update, Relation: m.rel, Old: old, OldFull: true, New: m.tuple(k, now[k])}
+	c.New[2] = Unchanged()
+	return []Change{c}
+}
+
 // toasted is an update that leaves b unchanged.
 func (m *model) toasted(from, to int, x modelRow) Change {
 	c := Change{Op: Update, Relation: m.rel, New: m.tuple(to, x)}
@@ -301,6 +420,9 @@ func (m *model) toasted(from, to int, x modelRow) Change {
 func (m *model) key(k int) Tuple { return m.rel.oldKey(fmt.Sprintf("%s-%d", m.name, k)) }
 
 func (m *model) tuple(k int, x modelRow) Tuple {
+	if m.bag {
+		return tuple(fmt.Sprintf("%s-%d", m.name, x.n), nil, m.text(0))
+	}
 	return tuple(fmt.Sprintf("%s-%d", m.name, k), fmt.Sprint(x.n), m.text(x.b))
 }
 
@@ -314,6 +436,11 @@ func (m *model) text(b int) string {
 func (m *model) want() map[object]string {
 	rows := map[object]string{}
 	for k, x := range m.states[len(m.txs)] {
+		if m.bag {
+			id := fmt.Sprintf("%s-%d", m.name, x.n)
+			rows[object{"items", id}] = fmt.Sprintf(`{"id":%q,"n":null,"b":%q}`, id, m.text(0))
+			continue
+		}
 		id := fmt.Sprintf("%s-%d", m.name, k)
 		rows[object{"items", id}] = fmt.Sprintf(`{"id":%q,"n":"%d","b":%q}`, id, x.n, m.text(x.b))
 	}
@@ -349,7 +476,7 @@ func (m *model) readChunk() {
 	if len(m.left) == 0 {
 		return
 	}
-	var c modelChunk
+	c := modelChunk{gen: m.table().Generation}
 	state := m.states[m.db]
 	for _, k := range slices.Sorted(maps.Keys(state)) {
 		if state[k].place == m.left[0] {
@@ -368,7 +495,7 @@ func (m *model) saveChunk() {
 	c := m.read[i]
 	m.read = slices.Delete(m.read, i, i+1)
 	chunk := &Chunk{
-		Table: m.id, Generation: m.table().Generation, Relation: m.rel, Rows: c.rows,
+		Table: m.id, Generation: c.gen, Relation: m.rel, Rows: c.rows,
 		Last: len(m.read) == 0 && len(m.left) == 0,
 	}
 	p := m.h.s.prepare(chunk)
@@ -386,18 +513,37 @@ func (m *model) repair() {
 			m.fenced = -1
 		}
 	case len(m.rereads) > 0 && m.r.Intn(2) == 0:
-		rr := &Reread{Table: m.id, Generation: t.Generation, Relation: m.rel, Started: m.rereads[0].started, Rows: m.rereads[0].rows}
+		first := m.rereads[0]
+		rr := &Reread{Table: m.id, Generation: first.gen, Relation: m.rel, Started: first.started, Keys: first.keys, Rows: first.rows}
 		m.rereads = m.rereads[1:]
 		m.h.later(func(b *batch) error { return b.reread(rr) })
-	case t.Partials > 0 && len(m.rereads) < 3:
-		rr := modelReread{started: m.h.s.Applied("default")}
-		for k, x := range m.states[m.db] {
-			rr.rows = append(rr.rows, m.tuple(k, x))
-		}
-		m.rereads = append(m.rereads, rr)
-	case t.Partials == 0 && len(m.rereads) == 0:
+	case t.Partials > 0 && len(m.rereads) < 3 && (len(m.rereads) > 0 || m.r.Intn(3) > 0):
+		m.reread()
+	case len(m.rereads) == 0:
 		m.fenced = m.db
 		mk := &marker{source: "default", table: t, gen: t.Generation, done: make(chan struct{})}
 		m.h.s.update(func() { m.h.s.markers[m.name] = mk })
 	}
+}
+
+// reread reads all rows, as of now. Without the Barrier that can be before what the stream has brought already.
+func (m *model) reread() {
+	at := m.db
+	if m.h.without.barrier {
+		at = max(at-m.r.Intn(2), 0)
+	}
+	rr := modelReread{started: m.h.s.Applied("default"), gen: m.table().Generation, keys: m.partials()}
+	for k, x := range m.states[at] {
+		rr.rows = append(rr.rows, m.tuple(k, x))
+	}
+	m.rereads = append(m.rereads, rr)
+}
+
+// partials are the keys that a re-read would ask for.
+func (m *model) partials() (keys []Tuple) {
+	m.h.run(func(b *batch) (err error) {
+		keys, err = b.partials(m.id, modelKeys)
+		return err
+	})
+	return keys
 }

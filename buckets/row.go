@@ -23,7 +23,7 @@ type row struct {
 
 // unknown is a column whose value the store does not have (architecture 5.5).
 type unknown struct {
-	col   int
+	col   int      // or existence
 	moved bool     // a chunk may be older than the value: only a re-read may fill it
 	since Position // end of the transaction that left it unknown
 }
@@ -50,6 +50,9 @@ func (b *batch) rowAt(t *table, full []byte) (*row, error) {
 	r := b.newRow()
 	*r = row{t: t, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
 	r.gone = !ok || stored.Flags&storage.Tombstone != 0
+	if b.s.omit.generation {
+		r.gen = t.Generation
+	}
 	b.rows[string(full)] = r
 	return r, nil
 }
@@ -78,7 +81,7 @@ func (r *row) touched() bool {
 
 // unverified reports whether values of the row may not travel to another key (I8).
 func (r *row) unverified() bool {
-	return r.t.unfinished() && r.flags&storage.Unverified != 0
+	return r.flags&storage.Unverified != 0 && r.t.doubts(r.key)
 }
 
 // partial reports whether the row has unknown values. What an older generation left partial does not count any more.
@@ -177,6 +180,8 @@ func (b *batch) loadMark(r *row) error {
 	for _, c := range m.Columns {
 		i, ok := r.bd.attnum[c.Attnum]
 		switch {
+		case c.Attnum == existenceAttnum:
+			r.unknown = append(r.unknown, unknown{col: existence, since: c.Since})
 		case !ok:
 		case c.Unknown:
 			r.tuple[i] = unchanged

@@ -81,7 +81,11 @@ func (b *batch) chunkRow(t *table, bd *binding, p *preparedRow) error {
 	if err != nil {
 		return err
 	}
-	if !r.current() {
+	if bd.bag && r.current() {
+		b.bagChunkRow(r, bd, p.tuple)
+		return nil
+	}
+	if !r.current() || b.s.omit.touched {
 		b.set(r, bd, p.tuple, nil, storage.Unverified)
 		if p.evaluated {
 			r.ev, r.evaluated = p.ev, r.seq
@@ -92,7 +96,7 @@ func (b *batch) chunkRow(t *table, bd *binding, p *preparedRow) error {
 	if r.gone || !r.partial() {
 		return nil
 	}
-	return b.fill(r, bd, tuple, func(u *unknown) bool { return !u.moved })
+	return b.fill(r, bd, tuple, func(u *unknown) bool { return !u.moved || b.s.omit.moved })
 }
 
 // fill gives a partial row values that were read from the source, for the unknown columns that may take them. They are unverified.
@@ -120,7 +124,8 @@ type Reread struct {
 	Generation Generation
 	Relation   *Relation
 	Started    Position // Applied(source) at the moment when the Barrier started
-	Rows       []Tuple  // complete rows found; one that is not found any more is removed by the stream
+	Keys       []Tuple  // that were asked for, as Partials gave them
+	Rows       []Tuple  // complete rows found; one that is not found any more is removed by the stream, if it has a key
 }
 
 // SaveReread completes partial rows with what a re-read brought; rows that became partial after Started stay so, since the re-read
@@ -135,6 +140,9 @@ func (b *batch) reread(rr *Reread) error {
 		return err
 	}
 	bd := t.bind(rr.Relation)
+	if bd.bag {
+		return b.recount(t, bd, rr)
+	}
 	for _, tuple := range rr.Rows {
 		key, err := bd.rowKey(nil, tuple, nil)
 		if err != nil {
@@ -147,8 +155,11 @@ func (b *batch) reread(rr *Reread) error {
 		if r.gone || !r.partial() {
 			continue
 		}
-		if err := b.fill(r, bd, tuple, func(u *unknown) bool { return u.since <= rr.Started }); err != nil {
+		if err := b.fill(r, bd, tuple, func(u *unknown) bool { return u.since <= rr.Started || b.s.omit.since }); err != nil {
 			return err
+		}
+		if !b.s.omit.fresh {
+			t.reread(r.key)
 		}
 	}
 	return nil

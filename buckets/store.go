@@ -75,6 +75,8 @@ type Store struct {
 
 	compactor *compactor
 
+	omit omit // tests only
+
 	scratches []*scratch // one for each goroutine that evaluates; the writer's own
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own

@@ -9,6 +9,9 @@ import (
 
 // rowChange applies one streamed change to a tracked table (architecture 5.5). end is the transaction's end.
 func (b *batch) rowChange(t *table, bd *binding, c *Change, end Position) error {
+	if bd.bag {
+		return b.bagChange(t, bd, c, end)
+	}
 	switch c.Op {
 	case Insert:
 		return b.put(t, bd, c, nil, end)
@@ -93,7 +96,7 @@ func (b *batch) complete(bd *binding, c *Change, old *row, moved bool, end Posit
 			}
 		}
 		switch {
-		case from >= 0 && was == nil && (!moved || !old.unverified()):
+		case from >= 0 && was == nil && (!moved || !old.unverified() || b.s.omit.unverified):
 			tuple[i] = old.tuple[from]
 			if old.unverified() {
 				flags |= storage.Unverified
@@ -105,36 +108,4 @@ func (b *batch) complete(bd *binding, c *Change, old *row, moved bool, end Posit
 		}
 	}
 	return tuple, lost, flags, nil
-}
-
-// truncate removes all rows of a tracked table and ends its chunk phase: everything later is in the stream (architecture 5.7).
-func (b *batch) truncate(t *table) error {
-	if !t.streamed() {
-		return nil
-	}
-	var keys [][]byte
-	err := b.tx.Rows(t.ID, nil, func(key []byte, r storage.Row) (bool, error) {
-		if r.Flags&storage.Tombstone == 0 {
-			keys = append(keys, key)
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if _, err := b.row(t, key); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.rows {
-		if r.t == t && !r.gone {
-			b.remove(r)
-		}
-	}
-	if t.Phase == Chunking {
-		b.change(t, func() { t.Phase, t.Progress = Repairing, nil })
-		b.look = true
-	}
-	return nil
 }

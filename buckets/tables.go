@@ -162,6 +162,7 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 		t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
 		t.Generation++
 		t.sweep, t.cursor, t.swept, t.fitting = false, nil, false, nil
+		t.verified, t.fresh = false, nil
 	})
 	b.look = true
 	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", t.Generation)
@@ -175,37 +176,42 @@ func (b *batch) restart(t *table, why error) error {
 	return b.begin(t.ID, t.Relation)
 }
 
-// Partials returns keys (key columns set, others nil) of up to limit rows that have unknown values.
+// Partials returns keys (key columns set, others nil; without a key all columns) of up to limit rows that have unknown values.
 func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, error) {
 	var keys []Tuple
-	err := s.do(ctx, func(b *batch) error {
-		t := s.catalog.tables[id]
-		if t == nil || !t.wanted() {
-			return ErrStaleGeneration
-		}
-		bd := t.bind(t.Relation)
-		if err := b.tx.Marks(id, func(key []byte, m storage.Mark) (bool, error) {
-			if len(m.Columns) == 0 {
-				return true, nil
-			}
-			r, err := b.row(t, key)
-			if err != nil || !r.partial() || r.seq > 0 {
-				return true, err
-			}
-			keys = append(keys, bd.keyOf(&m))
-			return len(keys) < limit, nil
-		}); err != nil {
-			return err
-		}
-		for _, r := range b.rows { // those that this batch made partial are not in the file yet
-			if r.t == t && r.seq > 0 && r.partial() && len(keys) < limit {
-				keys = append(keys, bd.keyFrom(r))
-			}
-		}
-		return nil
+	err := s.do(ctx, func(b *batch) (err error) {
+		keys, err = b.partials(id, limit)
+		return err
 	})
 	if err != nil { // of ctx: the job may still run, and write to keys
 		return nil, err
+	}
+	return keys, nil
+}
+
+func (b *batch) partials(id TableID, limit int) (keys []Tuple, err error) {
+	t := b.s.catalog.tables[id]
+	if t == nil || !t.wanted() {
+		return nil, ErrStaleGeneration
+	}
+	bd := t.bind(t.Relation)
+	if err := b.tx.Marks(id, func(key []byte, m storage.Mark) (bool, error) {
+		if len(m.Columns) == 0 {
+			return true, nil
+		}
+		r, err := b.row(t, key)
+		if err != nil || !r.partial() || r.seq > 0 {
+			return true, err
+		}
+		keys = append(keys, bd.keyOf(&m))
+		return len(keys) < limit, nil
+	}); err != nil {
+		return nil, err
+	}
+	for _, r := range b.rows { // those that this batch made partial are not in the file yet
+		if r.t == t && r.seq > 0 && r.partial() && len(keys) < limit {
+			keys = append(keys, bd.keyFrom(r))
+		}
 	}
 	return keys, nil
 }
@@ -214,7 +220,7 @@ func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, e
 func (bd *binding) keyOf(m *storage.Mark) Tuple {
 	row := make(Tuple, len(bd.rel.Columns))
 	for _, c := range m.Columns {
-		if i, ok := bd.attnum[c.Attnum]; ok && bd.rel.Columns[i].Key && !c.Unknown && !c.Null {
+		if i, ok := bd.attnum[c.Attnum]; ok && slices.Contains(bd.key, i) && !c.Unknown && !c.Null {
 			row[i] = slices.Clone(c.Text)
 		}
 	}

@@ -60,7 +60,7 @@ const shapeOf = `md5(concat_ws('|', c.oid, c.relkind, c.relpersistence, c.relrep
 
 // tablesQuery lists the tables of schemas $1 whose name is in $2 or starts with one of $3, and the leaves of those that are
 // partitioned. $4 is the publication. The key is the replica identity index, or the primary key under DEFAULT and FULL; a deferrable
-// primary key is no identity.
+// primary key is no identity, and no key either, since two rows can have the same in the middle of a transaction.
 const tablesQuery = `
 WITH named AS (
   SELECT c.oid, c.relkind, c.relispartition FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -78,7 +78,7 @@ SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.r
          * current_setting('block_size')::bigint, ` + shapeOf + `,
        (SELECT string_to_array(i.indkey::text, ' ')::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND
           CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
-                              WHEN 'f' THEN i.indisprimary ELSE false END),
+                              WHEN 'f' THEN i.indisprimary AND i.indimmediate ELSE false END),
        coalesce((SELECT max(pr.oid) FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid
           WHERE p.pubname = $4 AND pr.prrelid IN (SELECT c.oid UNION SELECT relid::oid FROM pg_partition_ancestors(c.oid))), 0::oid),
        coalesce((SELECT p.oid || '/' || p.xmin FROM pg_publication p WHERE p.pubname = $4), '')

@@ -14,6 +14,12 @@ const (
 	rereadKeys = 500
 )
 
+// rereadKeys is how many rows one statement can ask for: without a key each takes as many parameters as it has columns.
+func (u *unit) rereadKeys() int {
+	const paramsMax = 60000 // of 65535
+	return max(1, min(rereadKeys, paramsMax/max(1, len(u.rel.Columns))))
+}
+
 // finishTable completes a table whose chunks are all stored, or that has partial rows again: a re-read of partial rows, then the fence, and
 // again until no row is partial behind the fence (architecture 5.6, 5.8).
 func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) error {
@@ -55,14 +61,14 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 		return err
 	}
 	s.tasks.waiting(t.ID, "")
-	for part := range slices.Chunk(keys, rereadKeys) {
+	for part := range slices.Chunk(keys, u.rereadKeys()) {
 		rows, err := s.reread(ctx, u, part)
 		if err != nil {
 			return err
 		}
 		s.step(stepReread, t.ID)
 		err = s.store.SaveReread(ctx, &buckets.Reread{
-			Table: t.ID, Generation: t.Generation, Relation: u.rel, Started: started, Rows: rows,
+			Table: t.ID, Generation: t.Generation, Relation: u.rel, Started: started, Keys: part, Rows: rows,
 		})
 		if err != nil {
 			return storeErr(ctx, err)

@@ -11,6 +11,9 @@ import (
 // reread reads the rows that have the given keys, in one statement. Rows that are gone are missing from the answer.
 func (s *Source) reread(ctx context.Context, u *unit, keys []buckets.Tuple) ([]buckets.Tuple, error) {
 	sql, params := rereadSQL(u, keys)
+	if !u.keyed() {
+		sql, params = equalSQL(u, keys)
+	}
 	var retry backoff
 	for {
 		rows, err := s.tryReread(ctx, u, sql, params)
@@ -84,6 +87,39 @@ func rereadSQL(u *unit, keys []buckets.Tuple) (string, [][]byte) {
 			fmt.Fprintf(&b, "$%d::text::%s", len(params), casts[i])
 		}
 		b.WriteString(")")
+	}
+	b.WriteString(")")
+	if u.filter != "" {
+		fmt.Fprintf(&b, " AND (%s)", u.filter)
+	}
+	return b.String(), params
+}
+
+// equalSQL selects the rows that are equal to the given ones, as often as they are there. What is compared is what the stream sends, the
+// texts of all values: types without an equality have those too, and equal values of different text (1.0 and 1.00) are different rows
+// to the store. A row's text tells NULL from an empty text. Without an index to use, one statement reads the table once.
+func equalSQL(u *unit, rows []buckets.Tuple) (string, [][]byte) {
+	var columns []string
+	for i := range u.rel.Columns {
+		columns = append(columns, ident(u.rel.Columns[i].Name))
+	}
+	list := strings.Join(columns, ", ")
+	var b strings.Builder
+	fmt.Fprintf(&b, `SELECT %s FROM ONLY %s WHERE ROW(%s)::text COLLATE "C" IN (VALUES `, list, ident(u.schema, u.name), list)
+	var params [][]byte
+	for k, row := range rows {
+		if k > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(ROW(")
+		for i := range columns {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			params = append(params, row[i])
+			fmt.Fprintf(&b, "$%d::text", len(params))
+		}
+		b.WriteString(")::text)")
 	}
 	b.WriteString(")")
 	if u.filter != "" {

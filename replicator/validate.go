@@ -104,19 +104,20 @@ func (t *table) faults(user string) (fs Faults) {
 	return append(fs, t.identityFaults(own)...)
 }
 
-// identityFaults: without an identity Postgres itself refuses updates of a published table, in the application's own transactions.
+// keyed tells whether rows of the table have a key: without one they are told apart by all their columns, and can be equal.
+func (t *table) keyed() bool { return len(t.key) > 0 }
+
+// identityFaults: without an identity Postgres itself refuses updates and deletes of a published table, in the application's own
+// transactions. So weir doesn't publish such a table; one that somebody else has published is taken as what it is, insert only.
 func (t *table) identityFaults(own string) Faults {
 	primary := fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (...)", own)
+	const insertOnly = "if its rows are only ever inserted or truncated, add it to the publication yourself"
 	switch {
+	case t.identity == "f", t.published && !t.keyed():
 	case t.identity == "n":
 		return Faults{{
-			Message: fmt.Sprintf("table %s has replica identity nothing, so its updates and deletes can't be streamed", own),
-			Hint:    fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT", own),
-		}}
-	case len(t.key) == 0 && t.identity == "f":
-		return Faults{{
-			Message: fmt.Sprintf("table %s has no primary key; weir needs one, also under replica identity full", own),
-			Hint:    primary,
+			Message: fmt.Sprintf("table %s has replica identity nothing, so Postgres would refuse its updates and deletes once it is published", own),
+			Hint:    fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT; %s", own, insertOnly),
 		}}
 	case len(t.key) == 0 && t.identity == "i":
 		return Faults{{
@@ -125,15 +126,16 @@ func (t *table) identityFaults(own string) Faults {
 		}}
 	case len(t.key) == 0:
 		return Faults{{
-			Message: fmt.Sprintf("table %s has no primary key (a deferrable one does not count), so its updates can't be streamed", own),
-			Hint:    fmt.Sprintf("%s, or ALTER TABLE %s REPLICA IDENTITY USING INDEX ... with a unique index on NOT NULL columns", primary, own),
+			Message: fmt.Sprintf("table %s has no primary key (a deferrable one does not count), so Postgres would refuse its updates and deletes "+
+				"once it is published", own),
+			Hint: fmt.Sprintf("%s, or ALTER TABLE %s REPLICA IDENTITY FULL; %s", primary, own, insertOnly),
 		}}
 	}
 	for _, c := range t.columns {
-		if slices.Contains(t.key, c.attnum) && t.list != nil && !slices.Contains(t.list, c.name) {
+		if (slices.Contains(t.key, c.attnum) || t.identity == "f") && t.list != nil && !slices.Contains(t.list, c.name) && c.generated == "" {
 			return Faults{{
-				Message: fmt.Sprintf("the publication's column list leaves out key column %s of table %s", ident(c.name), own),
-				Hint:    fmt.Sprintf("ALTER PUBLICATION ... SET TABLE %s with a list that has the key", own),
+				Message: fmt.Sprintf("the publication's column list leaves out column %s of table %s, which its replica identity has", ident(c.name), own),
+				Hint:    fmt.Sprintf("ALTER PUBLICATION ... SET TABLE %s with a list that has it", own),
 			}}
 		}
 	}

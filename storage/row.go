@@ -20,6 +20,8 @@ const (
 	Partial
 	// HasImage says that section images has values of the row.
 	HasImage
+	// Duplicate says that the source may have more than one row like it: its table has no key.
+	Duplicate
 )
 
 // Digest is the first 8 bytes of an op's SHA-256.

@@ -7,6 +7,7 @@ const (
 	KeySingle byte = 1 // the text of the only key column
 	KeyMulti  byte = 2 // each column as varint length, text
 	KeyHashed byte = 3 // SHA-256 of one of the others
+	KeyBag    byte = 4 // there is no key: all columns, each as varint length + 1, text; 0 is NULL
 	KeyUUID   byte = 5 // the only key column, a UUID as Postgres writes it: 16 bytes, which makes a row state a third shorter
 )
 
