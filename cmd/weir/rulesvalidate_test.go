@@ -46,10 +46,10 @@ streams:
 	want := `rules.yaml:3:72: warning: there is no column "archived"
     3 |   lists: {query: "SELECT * FROM lists WHERE owner = auth.user_id() AND archived = 0"}
       |                                                                        ^^^^^^^^
-rules.yaml:6:21: error: table "public"."todos" has replica identity nothing, so its updates and deletes can't be streamed
+rules.yaml:6:21: error: table "public"."todos" has replica identity nothing, so Postgres would refuse its updates and deletes once it is published
     6 |       SELECT * FROM todos WHERE list_id IN
       |                     ^^^^^
-      = ALTER TABLE "public"."todos" REPLICA IDENTITY DEFAULT
+      = ALTER TABLE "public"."todos" REPLICA IDENTITY DEFAULT; if its rows are only ever inserted or truncated, add it to the publication yourself
 rules.yaml:7:65: notice: this is also true where done is NULL
     7 |         (SELECT id FROM lists WHERE owner = auth.user_id()) AND NOT done
       |                                                                 ^^^^^^^^
@@ -58,10 +58,10 @@ rules.yaml:8:33: error: there is no table public.missing
     8 |   more: {query: 'SELECT id FROM missing'}
       |                                 ^^^^^^^
       = create it, or correct the name in the rules (unquoted names are lower case in Postgres)
-rules.yaml:9:40: warning: table "public"."log" has no primary key (a deferrable one does not count), so its updates can't be streamed
+rules.yaml:9:40: warning: table "public"."log" has no primary key (a deferrable one does not count), so Postgres would refuse its updates and deletes once it is published
     9 |   logs: {query: 'SELECT key AS id FROM "lo%"'}
       |                                        ^^^^^
-      = ALTER TABLE "public"."log" ADD PRIMARY KEY (...), or ALTER TABLE "public"."log" REPLICA IDENTITY USING INDEX ... with a unique index on NOT NULL columns
+      = ALTER TABLE "public"."log" ADD PRIMARY KEY (...), or ALTER TABLE "public"."log" REPLICA IDENTITY FULL; if its rows are only ever inserted or truncated, add it to the publication yourself
 `
 	if diff := cmp.Diff(want, strings.ReplaceAll(out, filepath.Dir(file)+"/", "")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
