@@ -27,6 +27,7 @@ var (
 func (l *loader) check() {
 	l.checkSources()
 	l.checkListen()
+	l.checkTLS()
 	l.checkAuth()
 	l.checkClients()
 	l.checkSnapshot()
@@ -62,8 +63,8 @@ func (l *loader) checkSources() {
 			l.faultNear(path, child(path, "uri"), "is missing", "write postgres://user:password@host:5432/database")
 		}
 		l.match(path, "name", s.Name, sourceName, "write lower-case letters, digits, - and _, at most 63")
-		l.match(path, "slot", s.Slot, slotName, "Postgres takes lower-case letters, digits and _, at most 63")
-		l.match(path, "publication", s.Publication, publication, "write letters, digits and _, at most 63, no digit first")
+		l.matchTemplate(i, "slot", &s.Slot, slotName, "Postgres takes lower-case letters, digits and _, at most 63")
+		l.matchTemplate(i, "publication", &s.Publication, publication, "write letters, digits and _, at most 63, no digit first")
 		if seen[s.Name] {
 			l.fault(child(path, "name"), "is that of another source", "give each source a name of its own")
 		}
@@ -92,6 +93,15 @@ func (l *loader) checkListen() {
 	if err != nil {
 		l.fault("listen", l.shown("listen", listen)+"is no address to listen on",
 			"write host:port with a port up to 65535, such as 127.0.0.1:8080 or :8080")
+	}
+}
+
+func (l *loader) checkTLS() {
+	switch t := l.config.TLS; {
+	case t.Cert != "" && t.Key == "":
+		l.faultNear("tls", "tls.key", "is missing", "write the name of the certificate's key file")
+	case t.Cert == "" && t.Key != "":
+		l.faultNear("tls", "tls.cert", "is missing", "write the name of the key's certificate file")
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 
 // Config is the whole configuration.
 type Config struct {
+	Env      string   `yaml:"env"` // what {env} stands for in the names of slots and publications
 	Sources  []Source `yaml:"sources"`
 	Store    Store    `yaml:"store"`
 	Rules    Rules    `yaml:"rules"`
 	Listen   string   `yaml:"listen"` // host:port
+	TLS      TLS      `yaml:"tls"`
 	API      API      `yaml:"api"`
 	Auth     Auth     `yaml:"auth"`
 	Clients  Clients  `yaml:"clients"`
@@ -24,8 +26,16 @@ type Config struct {
 type Source struct {
 	Name        string `yaml:"name"` // unique among the sources
 	URI         URI    `yaml:"uri"`
-	Slot        string `yaml:"slot"`
-	Publication string `yaml:"publication"`
+	Slot        string `yaml:"slot"`        // Load puts in what {env}, {db} and {source} stand for
+	Publication string `yaml:"publication"` // likewise
+
+	PublicationManagement Management `yaml:"publication_management"` // who creates and alters the publication
+}
+
+// TLS makes the server speak TLS, if there are files. They are read again when they change.
+type TLS struct {
+	Cert string `yaml:"cert"` // PEM: the certificate, then those between it and its authority
+	Key  string `yaml:"key"`  // PEM
 }
 
 // Store is the bbolt file.
@@ -111,6 +121,9 @@ func (c *Config) fill() {
 		}
 		if s.Publication == "" {
 			s.Publication = PublicationDefault
+		}
+		if s.PublicationManagement == "" {
+			s.PublicationManagement = Auto
 		}
 	}
 }

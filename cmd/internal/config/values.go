@@ -150,4 +150,23 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	return errors.New("write text or json")
 }
 
-var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat)}
+// Management says who creates and alters a publication.
+type Management string
+
+// The kinds of management.
+const (
+	Auto   Management = "auto"   // weir
+	Manual Management = "manual" // a DBA; weir says what is missing
+)
+
+// UnmarshalText accepts the kinds that there are.
+func (m *Management) UnmarshalText(text []byte) error {
+	switch v := Management(text); v {
+	case Auto, Manual:
+		*m = v
+		return nil
+	}
+	return errors.New("write auto or manual")
+}
+
+var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management)}
