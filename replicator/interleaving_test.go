@@ -23,7 +23,7 @@ import (
 //	 8  late op                                buckets: TestNoCheckpointWhileStaging
 //	 9  a definition that returns              buckets: TestReturningDefinitionIsNew
 //	10  two tracked tables                     here, "two tracked tables of one relation"
-//	11  equal rows without a unique key        not here: what a table without a key needs
+//	11  equal rows without a unique key        TestEqualRows
 //	12  crash with the WAL acknowledged        TestKilledAt, TestServerCrashesUnderASnapshot
 //	13  write checkpoints while the gate shut  buckets: TestWriteCheckpointWaitsForTheGate
 //	14  sequential mode keeps WAL              TestWALUnderASnapshot/sequential
