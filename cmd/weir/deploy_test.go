@@ -51,6 +51,14 @@ func (p *process) status() (s admin.Status) {
 	return s
 }
 
+// tryStatus is status while weir may be away.
+func (p *process) tryStatus() (s admin.Status, ok bool) {
+	p.t.Helper()
+	code, out, _ := p.try("rules", "status", "--json")
+	ok = code == exitOK && json.Unmarshal([]byte(out), &s) == nil
+	return s, ok
+}
+
 // eventually polls until ok, at most for a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
@@ -65,9 +73,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func (p *process) awaitActive(id uint32) {
 	p.t.Helper()
 	eventually(p.t, fmt.Sprintf("version %d is active", id), func() bool {
-		code, out, _ := p.try("rules", "status", "--json")
-		var s admin.Status
-		return code == exitOK && json.Unmarshal([]byte(out), &s) == nil && s.Active != nil && s.Active.ID == id
+		s, ok := p.tryStatus()
+		return ok && s.Active != nil && s.Active.ID == id
 	})
 }
 
@@ -215,6 +222,9 @@ func TestDeployReadsAndSendsTheDifference(t *testing.T) {
 		t.Errorf("rollback to 2 says %q", out)
 	}
 	eventually(t, "the definition is back", u1.has("t9", 40))
+
+	// A second definition over a table: the first one's rows are not read again.
+	p.deploy(tenRules(tenTables)+"  extra:\n    data: [\"SELECT id, owner AS who FROM t1\"]\n", "--wait")
 	p.stop()
 	after := reads(t, db)
 	for table := range after {
@@ -222,7 +232,7 @@ func TestDeployReadsAndSendsTheDifference(t *testing.T) {
 		_, _ = fmt.Sscan(after[table], &n)
 		was := 0
 		_, _ = fmt.Sscan(before[table], &was)
-		if want := map[string]int{"t9": 40}[table]; n-was != want {
+		if want := map[string]int{"t1": 41, "t9": 40}[table]; n-was != want {
 			t.Errorf("rows read of %s: got %d, want %d", table, n-was, want)
 		}
 	}

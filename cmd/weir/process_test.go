@@ -36,7 +36,9 @@ type process struct {
 	dir      string
 	endpoint string
 	cmd      *exec.Cmd
-	log      *syncBuffer
+
+	keepRetired string // of its configuration, "" for the default
+	log         *syncBuffer
 }
 
 type syncBuffer struct {
@@ -102,7 +104,7 @@ func (p *process) config() string { return filepath.Join(p.dir, "weir.yaml") }
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(os.Args[0], "serve", "--config", p.config())
-	p.cmd.Env = append(os.Environ(), asWeir+"=1")
+	p.cmd.Env = append(os.Environ(), asWeir+"=1", "WEIR_RULES_KEEP_RETIRED="+p.keepRetired)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

@@ -67,7 +67,9 @@ func tablesOf(v *judge.Verdict, source string) []admin.TableInfo {
 			i, seen := at[t.Schema+"."+t.Name]
 			if !seen {
 				i, at[t.Schema+"."+t.Name] = len(out), len(out)
-				out = append(out, admin.TableInfo{Schema: t.Schema, Name: t.Name, ReplicationID: t.Key, Errors: errs(v.Surveys[source].TableFaults(use.Table))})
+				out = append(out, admin.TableInfo{
+					Schema: t.Schema, Name: t.Name, ReplicationID: append([]string{}, t.Key...), Errors: errs(v.Surveys[source].TableFaults(use.Table)),
+				})
 			}
 			if use.Table.Wildcard {
 				out[i].Pattern = use.Table.Name + "%"
@@ -104,7 +106,7 @@ func (d *Deploys) Describe(ctx context.Context, text string) (*admin.Description
 		return nil, err
 	}
 	if !v.OK() {
-		return &admin.Description{Errors: []string{strings.TrimSpace(v.Found.Render("sync-rules", v.Text) + v.Reason())}}, nil
+		return &admin.Description{Errors: faultTexts(v)}, nil
 	}
 	out := &admin.Description{Valid: true, Sources: []admin.SourceTable{}, Data: map[string][]admin.DataTable{}}
 	explanations, seen := []syncrules.Explanation{}, map[syncrules.TablePattern]bool{}
@@ -121,6 +123,19 @@ func (d *Deploys) Describe(ctx context.Context, text string) (*admin.Description
 	}
 	out.Definitions = explanations
 	return out, nil
+}
+
+// faultTexts are all reasons why a text can't be deployed, those of the text with the line and a caret.
+func faultTexts(v *judge.Verdict) (out []string) {
+	for _, f := range v.Faults {
+		out = append(out, "source "+f.Source+": "+f.Error())
+	}
+	for i, x := range v.Found {
+		if x.Severity == syncrules.Fatal {
+			out = append(out, strings.TrimSpace(v.Found[i:i+1].Render("sync-rules", v.Text)))
+		}
+	}
+	return out
 }
 
 func sourceTable(v *judge.Verdict, pattern syncrules.TablePattern) admin.SourceTable {
