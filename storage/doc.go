@@ -11,6 +11,7 @@
 //	             "counters"                         next ids, see below
 //	             "checkpoint"                       the published checkpoint, see below
 //	             "write floor"                      u64 greatest number that a forgotten write checkpoint had
+//	             "memo/" name                       a small value of a layer above, opaque here
 //	sources      source name                        JSON Source (identity, slot, publication)
 //	positions    source name                        u64 position applied and durable (I2)
 //	versions     u32 version                        JSON Version (text, state, definitions)

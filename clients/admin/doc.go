@@ -1,5 +1,5 @@
 // Package admin serves the administrators' interface: the sync-rules and admin routes that PowerSync's tools use (client-protocol.md
-// 1.6), and weir's own under /api/v1. docs/openapi.yaml describes them all, and a test holds the two together.
+// 1.6), and weir's own under /api/v1. openapi.yaml describes them all, and a test holds the two together.
 //
 // # A request's way
 //
@@ -9,6 +9,7 @@
 //
 // The order is the protocol's. Without tokens in the configuration nobody is authorized: the routes are there, but closed.
 //
-// The package knows forms, not deeds: what is done it asks of the interfaces in config.go, which cmd connects to buckets and to the
-// sources. The types of their results are the wire forms, so that Go programs (the command line is one) can read answers with them.
+// The package knows forms, not deeds: versions it takes from the store, and what else is done it asks of Rules and Sources, which cmd
+// implements with the store and the sources. The types of their results are the wire forms, so that Go programs (the command line
+// is one) can read answers with them.
 package admin

@@ -19,8 +19,10 @@ func TestParams(t *testing.T) {
 		{"application/json", "?content=b&version=7", `{"content":"a","version":8}`, "a false 8"},
 		{"application/yaml; charset=utf-8", "?version=7", "a: b", "a: b false 7"},
 		{"application/json", "", `{"content":null}`, `["/content: is required"]`},
-		{"application/json", "", `{"content":1,"dry_run":"x","version":-1}`,
-			`["/content: must be a string","/dry_run: must be true or false","/version: must be a positive number"]`},
+		{
+			"application/json", "", `{"content":1,"dry_run":"x","version":-1}`,
+			`["/content: must be a string","/dry_run: must be true or false","/version: must be a positive number"]`,
+		},
 		{"application/json", "", `[]`, `["/: must be a JSON object"]`},
 		{"application/json", "", `null`, `["/: must be a JSON object"]`},
 		{"application/json", "", `{`, `["/: must be a JSON object"]`},

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients"
 )
 
@@ -40,8 +41,9 @@ type TLS struct {
 
 // Store is the bbolt file.
 type Store struct {
-	Path    string  `yaml:"path"`
-	Compact Compact `yaml:"compact"`
+	Path      string    `yaml:"path"`
+	RowImages RowImages `yaml:"row_images"`
+	Compact   Compact   `yaml:"compact"`
 }
 
 // Compact says when what no client needs of the history is dropped.
@@ -95,7 +97,10 @@ const (
 // Default returns the configuration of one who says nothing.
 func Default() *Config {
 	return &Config{
-		Store:  Store{Path: "./weir.db", Compact: Compact{Background: true, SupersededPercent: 25, MemoryLimit: 32 * MiB}},
+		Store: Store{
+			Path: "./weir.db", RowImages: RowImages(buckets.RowImagesToast),
+			Compact: Compact{Background: true, SupersededPercent: 25, MemoryLimit: 32 * MiB},
+		},
 		Rules:  Rules{KeepRetired: 24 * time.Hour},
 		Listen: "127.0.0.1:8080",
 		Auth:   Auth{BlockLocalJWKS: true},

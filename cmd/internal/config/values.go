@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weirsync/weir/buckets"
 )
 
 const redacted = "[redacted]"
@@ -169,4 +171,18 @@ func (m *Management) UnmarshalText(text []byte) error {
 	return errors.New("write auto or manual")
 }
 
-var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management)}
+// RowImages says which column values the store keeps beside a row's state: more of them cost space, fewer cost reads of the source when an
+// update leaves values out.
+type RowImages buckets.RowImages
+
+// UnmarshalText accepts the kinds that there are.
+func (r *RowImages) UnmarshalText(text []byte) error {
+	switch v := buckets.RowImages(text); v {
+	case buckets.RowImagesNone, buckets.RowImagesToast:
+		*r = RowImages(v)
+		return nil
+	}
+	return errors.New("write none or toast")
+}
+
+var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management), new(RowImages)}
