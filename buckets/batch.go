@@ -28,6 +28,7 @@ type batch struct {
 	passed []*marker // to be released once durable
 	ended  []*version
 	news   news
+	tally  tally
 	due    []BucketID // to be compacted
 }
 
@@ -166,6 +167,7 @@ func (b *batch) transaction(tx *Transaction) error {
 		}
 	}
 	b.setPosition(tx.Source, tx.End)
+	b.tally.committed(tx)
 	return nil
 }
 
@@ -178,12 +180,16 @@ func (b *batch) changeOf(tx *Transaction, c *Change) error {
 		return nil
 	case Truncate:
 		for _, oid := range c.Truncated {
-			for _, t := range b.s.catalog.byRelation[relationID{tx.Source, oid}] {
+			for i, t := range b.s.catalog.byRelation[relationID{tx.Source, oid}] {
+				if i == 0 {
+					b.tally.truncate(tx, t.Relation)
+				}
 				b.truncate(t)
 			}
 		}
 		return nil
 	}
+	b.tally.change(tx, c)
 	for _, t := range b.s.catalog.byRelation[relationID{tx.Source, c.Relation.OID}] {
 		if !t.streamed() {
 			continue

@@ -71,4 +71,6 @@ type Transaction struct {
 	Changes []Change
 	Parts   int // of it that were given to Stage before; Changes are what follows them
 	Bytes   int // memory that the changes hold, about
+
+	received time.Time // by Apply, if Options.Trace is there
 }

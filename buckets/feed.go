@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // newsMax is how many changed buckets or lookups are told one by one; beyond it everybody looks.
@@ -16,7 +17,8 @@ type news struct {
 	all       bool
 	buckets   map[string]struct{} // full names
 	lookups   map[string]struct{}
-	keys      []string // write checkpoints that were reached
+	keys      []string  // write checkpoints that were reached
+	committed time.Time // of the oldest commit in the checkpoint that is new; zero: none
 }
 
 func (n *news) bucket(name string) { n.note(&n.buckets, name) }
@@ -87,29 +89,29 @@ func (f *feed) publish(n news) {
 		return
 	}
 	due := f.held
-	due.keys, f.held, f.op = n.keys, news{}, n.op
+	due.keys, due.committed, f.held, f.op = n.keys, n.committed, news{}, n.op
 	f.wake(&due)
 }
 
 func (f *feed) wake(n *news) {
 	if n.all {
 		for sub := range f.all {
-			sub.note(func(w *pending) { w.all = true })
+			sub.note(n, func(w *pending) { w.all = true })
 		}
 	}
 	for name := range n.buckets {
 		for sub := range f.byBucket[name] {
-			sub.note(func(w *pending) { w.bucket(name) })
+			sub.note(n, func(w *pending) { w.bucket(name) })
 		}
 	}
 	for key := range n.lookups {
 		for sub := range f.byLookup[key] {
-			sub.note(func(w *pending) { w.lookups = true })
+			sub.note(n, func(w *pending) { w.lookups = true })
 		}
 	}
 	for _, key := range n.keys {
 		for sub := range f.byKey[key] {
-			sub.note(func(w *pending) { w.write = true })
+			sub.note(n, func(w *pending) { w.write = true })
 		}
 	}
 }
@@ -130,6 +132,7 @@ type Subscription struct {
 type pending struct {
 	all, lookups, write bool
 	buckets             map[string]struct{}
+	committed           time.Time
 }
 
 func (p *pending) bucket(name string) {
@@ -141,22 +144,32 @@ func (p *pending) bucket(name string) {
 
 // Wake says why a subscription was woken.
 type Wake struct {
-	Checkpoint OpID     // up to which everything has been told
-	All        bool     // anything may have changed (new version, many buckets at once)
-	Lookups    bool     // a watched lookup changed: resolve again
-	Write      bool     // the watched write checkpoint was reached
-	Buckets    []string // watched buckets that have new operations
+	Checkpoint OpID      // up to which everything has been told
+	All        bool      // anything may have changed (new version, many buckets at once)
+	Lookups    bool      // a watched lookup changed: resolve again
+	Write      bool      // the watched write checkpoint was reached
+	Buckets    []string  // watched buckets that have new operations
+	Committed  time.Time // at the source, of the oldest commit that is told; zero: unknown
 }
 
 // Add makes w tell what next tells too.
 func (w *Wake) Add(next Wake) {
 	w.Checkpoint = max(w.Checkpoint, next.Checkpoint)
+	w.Committed = earlier(w.Committed, next.Committed)
 	w.All, w.Lookups, w.Write = w.All || next.All, w.Lookups || next.Lookups, w.Write || next.Write
 	for _, name := range next.Buckets {
 		if !slices.Contains(w.Buckets, name) {
 			w.Buckets = append(w.Buckets, name)
 		}
 	}
+}
+
+// earlier returns the earlier of two times, of which a zero one is unknown.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Subscribe makes a subscription that watches nothing but versions.
@@ -168,9 +181,10 @@ func (s *Store) Subscribe() *Subscription {
 	return sub
 }
 
-func (sub *Subscription) note(fn func(*pending)) {
+func (sub *Subscription) note(n *news, fn func(*pending)) {
 	sub.mu.Lock()
 	fn(&sub.pending)
+	sub.pending.committed = earlier(sub.pending.committed, n.committed)
 	sub.mu.Unlock()
 	select {
 	case sub.ready <- struct{}{}:
@@ -253,7 +267,7 @@ func (sub *Subscription) Take() Wake {
 	defer sub.mu.Unlock()
 	p := sub.pending
 	sub.pending = pending{}
-	w := Wake{Checkpoint: sub.feed.op, All: p.all, Lookups: p.lookups, Write: p.write}
+	w := Wake{Checkpoint: sub.feed.op, All: p.all, Lookups: p.lookups, Write: p.write, Committed: p.committed}
 	for name := range p.buckets {
 		w.Buckets = append(w.Buckets, name)
 	}

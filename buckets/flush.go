@@ -71,6 +71,7 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
+	b.tally.errors += int64(b.flusher.errors)
 	if n := b.flusher.errors; n > 0 {
 		b.s.log.Warn("rules could not be evaluated for some rows, which were left out", "errors", n)
 	}
@@ -224,6 +225,7 @@ func (b *batch) add(ob *openBucket, op *storage.Op) {
 		ob.block = blockPool.Get().(*storage.Block)
 	}
 	ob.block.Add(op)
+	b.tally.ops++
 	ob.dirty = true
 	if ob.block.Full() {
 		b.close(ob)

@@ -40,6 +40,7 @@ func (b *batch) chunk(c *Chunk, p *prepared) error {
 	if err := b.chunkRows(t, c, p); err != nil {
 		return err
 	}
+	b.tally.table(t.Source, c.Relation).Snapshot += int64(len(c.Rows))
 	b.change(t, func() {
 		t.Rows += int64(len(c.Rows))
 		t.Progress = c.Progress

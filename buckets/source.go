@@ -3,6 +3,7 @@ package buckets
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/weirsync/weir/storage"
 )
@@ -102,6 +103,9 @@ func (s *Store) Settle(ctx context.Context) error {
 // to the store afterwards. A transaction whose End is not above the source's stored position is dropped (I6). An error
 // means that the store can't go on (disk, corruption) or that ctx ended.
 func (s *Store) Apply(ctx context.Context, tx *Transaction) error {
+	if s.opts.Trace != nil {
+		tx.received = time.Now()
+	}
 	return s.queue.put(ctx, &job{kind: jobTransaction, tx: tx, bytes: tx.Bytes + jobBytes})
 }
 

@@ -181,6 +181,7 @@ func (b *batch) applyStaged() error {
 		}
 		delete(b.s.staged, source)
 		b.setPosition(source, st.End)
+		b.tally.committed(&Transaction{Source: source, End: st.End, Time: st.Time})
 		if err := b.tx.PutStaged(source, nil); err != nil {
 			return err
 		}

@@ -25,6 +25,8 @@ type Options struct {
 
 	Step func(name string) // for tests: called by the writer where something is about to happen (Step constants); nil
 
+	Trace func(CommitTimes) // is told of every commit once it is published; the writer calls it, so it must not block
+
 	RowImages   RowImages     // RowImagesToast
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all
 	Compact     CompactOptions
@@ -60,6 +62,8 @@ type Store struct {
 	db    *storage.DB
 	queue *queue
 	feed  *feed
+
+	figures *figures
 
 	mu sync.RWMutex // guards what follows; only the writer changes it, so the writer reads it without
 
@@ -108,7 +112,7 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(),
+		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}

@@ -106,6 +106,7 @@ func (s *Store) keep(jobs []*job, kept map[string]Position) []*job {
 // commit makes jobs durable in one bbolt update, publishes what they made visible, and lets their callers go on. An error of the update
 // stops the store.
 func (s *Store) commit(jobs []*job, kept map[string]Position) error {
+	began := time.Now()
 	var b *batch
 	err := s.db.Update(func(tx *storage.Tx) (err error) {
 		if b, err = s.newBatch(tx); err != nil {
@@ -114,6 +115,7 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 		if err := b.apply(jobs, kept); err != nil {
 			return err
 		}
+		b.tally.applied = time.Now()
 		s.step(StepCommit)
 		return nil
 	})
@@ -126,6 +128,8 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 	}
 	s.step(StepDurable)
 	clear(kept)
+	b.news.committed = s.figures.oldest(b)
+	s.figures.take(b, began, s.opts.Trace) // before a session can have sent what it tells of
 	s.publish(b)
 	for _, j := range jobs {
 		j.finish(nil)

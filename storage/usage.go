@@ -1,6 +1,10 @@
 package storage
 
-import "bytes"
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+)
 
 // Usage is what the buckets of a definition hold.
 type Usage struct {
@@ -42,4 +46,23 @@ func (tx *Tx) blockBytes(id BucketID) (n int64) {
 		n += int64(len(k) + len(v))
 	}
 	return n
+}
+
+// Space is how large the file is, and what of it is free.
+type Space struct {
+	Bytes    int64
+	PageSize int64
+	Free     int64 // pages
+	Pending  int64 // pages that are free once the readers of now are gone
+}
+
+// Space reads no page.
+func (db *DB) Space() (sp Space, err error) {
+	stats := db.bolt.Stats()
+	sp = Space{PageSize: int64(db.bolt.Info().PageSize), Free: int64(stats.FreePageN), Pending: int64(stats.PendingPageN)}
+	err = db.bolt.View(func(tx *bolt.Tx) error {
+		sp.Bytes = tx.Size()
+		return nil
+	})
+	return sp, err
 }
