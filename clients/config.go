@@ -19,6 +19,9 @@ type Config struct {
 	Admin   http.Handler // of all routes under /api/; none by default
 	Logger  *slog.Logger // discards by default
 
+	HashUserIDs bool                          // the log has a part of the SHA-256 of a user's id in its place
+	Sent        func(buckets.OpID, time.Time) // is told of each round that was sent whole; must not block. None by default
+
 	MaxConnections      int           // HTTP streams and WebSockets at a time, 10,000
 	MaxUserConnections  int           // of one user at a time, 100
 	MaxRequestBytes     int           // of a request's body, 1 MiB

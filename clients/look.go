@@ -31,9 +31,20 @@ func (s *session) look() (*round, error) {
 			s.due.All = true
 			continue
 		}
-		s.due = buckets.Wake{}
-		return s.compare(r), nil
+		return s.pick(r), nil
 	}
+}
+
+// pick returns the round if there is something to say, and remembers since when the client waits for it.
+func (s *session) pick(r *round) *round {
+	if s.since.IsZero() || !s.due.Committed.IsZero() && s.due.Committed.Before(s.since) {
+		s.since = s.due.Committed
+	}
+	s.due = buckets.Wake{}
+	if r = s.compare(r); r == nil && !s.owed {
+		s.since = time.Time{}
+	}
+	return r
 }
 
 // view reads the newest checkpoint. It returns no round if the session has not been told yet of all that changed up to there, unless it

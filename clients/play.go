@@ -35,7 +35,14 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 			}
 		}
 	}
-	return nil, s.say(ctx, func(e *wire.Encoder) []byte { return e.Complete(uint64(r.checkpoint)) })
+	if err := s.say(ctx, func(e *wire.Encoder) []byte { return e.Complete(uint64(r.checkpoint)) }); err != nil {
+		return nil, err
+	}
+	if s.sent != nil && !s.since.IsZero() {
+		s.sent(s.since, r.checkpoint)
+	}
+	s.since = time.Time{}
+	return nil, nil
 }
 
 // fetch sends what the bucket has up to the round's checkpoint. If the round can't go on it is owed, and next is what follows it, if

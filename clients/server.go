@@ -21,6 +21,7 @@ type Server struct {
 	upgrader websocket.Upgrader
 	pages    *pages
 	budget   *semaphore.Weighted // for large pages
+	figures  *figures
 
 	// draining ends when Shutdown begins. It is a context because that is what everything waits on.
 	draining context.Context
@@ -39,7 +40,7 @@ var errDraining = errors.New("the server is shutting down")
 func New(cfg Config) *Server {
 	cfg.fillDefaults()
 	s := &Server{cfg: cfg, log: cfg.Logger, users: map[string]int{}, sockets: map[*websocket.Conn]struct{}{}}
-	s.pages, s.budget = newPages(sharedPages), newBudget()
+	s.pages, s.budget, s.figures = newPages(sharedPages), newBudget(), newFigures()
 	s.draining, s.drain = context.WithCancelCause(context.Background())
 	s.upgrader = websocket.Upgrader{
 		CheckOrigin:     func(*http.Request) bool { return true }, // tokens authorize, not cookies
@@ -143,8 +144,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// logFault logs what a client was told. Only what is not the client's doing is worth an operator's attention.
+// logFault logs and counts what a client was told. Only what is not the client's doing is worth an operator's attention.
 func (s *Server) logFault(ctx context.Context, where string, f *fault) {
+	s.figures.fault(f)
 	level := slog.LevelDebug
 	switch {
 	case f.code == faultNoVersion.code:

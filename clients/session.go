@@ -31,16 +31,20 @@ type session struct {
 	pages  *pages
 	pace   pace
 
-	rules syncrules.Request
-	user  string
-	key   string // of write checkpoints
-	clock *clock
+	rules  syncrules.Request
+	user   string
+	client string // id, as it says
+	key    string // of write checkpoints
+	clock  *clock
 
 	sub      *buckets.Subscription
 	due      buckets.Wake        // what changed since the last look
 	resolver *syncrules.Resolver // of version
 	version  buckets.VersionID
 	looked   time.Time // when the last look began
+
+	since time.Time                     // commit at the source of the oldest change that the client has not been told of; zero: none, or unknown
+	sent  func(time.Time, buckets.OpID) // is told of since and the checkpoint when all of it was sent; may be nil
 
 	told      *told                   // the last checkpoint or diff sent, nil before the first (C1)
 	owed      bool                    // it was given up: another must follow

@@ -22,6 +22,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	leave, err := s.admit(sess.user)
 	switch {
 	case errors.Is(err, faultTooBusy):
+		s.logFault(r.Context(), r.URL.Path, faultTooBusy)
 		w.WriteHeader(http.StatusTooManyRequests)
 		return
 	case err != nil:
@@ -33,7 +34,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	out := s.startResponse(w, r, sess.format.ContentType())
 	sess.out = out
-	if err = sess.run(ctx); err == nil {
+	if err = s.attend(ctx, sess, visit{OverHTTP, r.URL.Path, userAgent(r.Header)}); err == nil {
 		err = out.finish()
 	}
 	if err != nil {
@@ -58,7 +59,6 @@ func (s *Server) openStream(w http.ResponseWriter, r *http.Request) (*session, e
 	}
 	sess := s.newSession(req, claims, pulseEvery)
 	sess.format = lineFormat(r.Header, req.raw)
-	s.log.Info("client connected", "path", r.URL.Path, "client", req.clientID, "agent", userAgent(r.Header))
 	return sess, s.cfg.Store.View(sess.prepare)
 }
 
@@ -67,7 +67,7 @@ func (s *Server) newSession(req *streamRequest, claims *auth.Claims, pulse time.
 	rules := req.rules
 	rules.Claims = claims.Payload
 	return &session{
-		store: s.cfg.Store, rules: rules, user: claims.Subject, key: writeKey(claims.Subject, req.clientID),
+		store: s.cfg.Store, rules: rules, user: claims.Subject, client: req.clientID, key: writeKey(claims.Subject, req.clientID),
 		pages: s.pages, pace: pace{budget: s.budget},
 		limits:    limits{s.cfg.MaxBuckets, s.cfg.MaxParameterResults},
 		clock:     newClock(claims.Expires, pulse),

@@ -60,7 +60,7 @@ func (s *Server) serveJSON(ws *websocket.Conn, agent string) {
 	sess, done, err := s.openJSON(ctx, ws, agent)
 	if err == nil {
 		defer done()
-		err = s.runJSON(ctx, ws, sess)
+		err = s.runJSON(ctx, ws, sess, agent)
 	}
 	s.closeJSON(ctx, ws, err)
 }
@@ -91,7 +91,6 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn, agent string)
 		sess.format = wire.JSON
 	}
 	sess.out = &jsonSocket{ws, s.cfg.WriteTimeout}
-	s.log.Info("client connected", "path", JSONProtocol, "client", req.clientID, "agent", agent)
 	if err := s.cfg.Store.View(sess.prepare); err != nil {
 		return nil, nil, err
 	}
@@ -103,7 +102,7 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn, agent string)
 var errGone = errors.New("the client is gone")
 
 // runJSON runs the session for as long as the client answers pings.
-func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session) error {
+func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session, agent string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	alive := func(string) error { return ws.SetReadDeadline(time.Now().Add(pongLimit)) }
@@ -126,7 +125,7 @@ func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session)
 			}
 		}
 	}()
-	err := sess.run(ctx)
+	err := s.attend(ctx, sess, visit{OverJSON, JSONProtocol, agent})
 	if errors.Is(context.Cause(ctx), errGone) {
 		err = errGone
 	}

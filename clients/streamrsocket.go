@@ -204,6 +204,5 @@ func (c *connection) stream(ctx context.Context, req rsocket.Request, out *rsock
 	}
 	sess := c.server.newSession(parsed, c.claims, 0)
 	sess.format, sess.out = wire.BSON, out
-	c.server.log.Info("client connected", "path", http.MethodGet+" "+streamPath, "client", parsed.clientID, "agent", c.agent)
-	return sess.run(ctx)
+	return c.server.attend(ctx, sess, visit{OverRSocket, http.MethodGet + " " + streamPath, c.agent})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/syncrules"
@@ -142,7 +143,7 @@ func (s *Store) commitLocked(ctx context.Context, changes ...buckets.Change) {
 			bytes += len(v)
 		}
 	}
-	s.must(s.Apply(ctx, &buckets.Transaction{Source: source, End: s.pos, Changes: changes, Bytes: bytes}))
+	s.must(s.Apply(ctx, &buckets.Transaction{Source: source, End: s.pos, Time: time.Now(), Changes: changes, Bytes: bytes}))
 	s.must(s.WaitDurable(ctx, source, s.pos))
 }
 
