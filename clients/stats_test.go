@@ -105,7 +105,7 @@ func TestStatsOfRefusals(t *testing.T) {
 	store := clientstest.NewStore(t)
 	srv := store.Serve(t, nil)
 	for range 2 {
-		call(t, http.MethodPost, srv.URL+"/sync/stream", "nonsense", "{}")
+		call(t, http.MethodPost, srv.URL+"/sync/stream", "Token nonsense", "{}")
 	}
 	call(t, http.MethodPost, srv.URL+"/sync/stream", "", "{}")
 	call(t, http.MethodGet, srv.URL+"/nowhere", "", "")

@@ -31,6 +31,8 @@ type Health struct {
 	Position  buckets.Position // durable
 	Head      buckets.Position // end of the server's WAL, as last heard
 	Lag       int64            // bytes between the two
+	LagTime   time.Duration    // since the WAL ended at Position
+	Slot      SlotHealth       // as last seen
 	Since     time.Time        // of State
 }
 
@@ -45,6 +47,8 @@ type health struct {
 	waiting string
 	head    buckets.Position
 	fatal   error
+	slot    SlotHealth
+	behind  lag
 }
 
 // Health reports how the source is. It never blocks on the network.
@@ -59,6 +63,7 @@ func (s *Source) Health() Health {
 		Connected: h.state == Streaming || h.state == Snapshot,
 		Faults:    append(append(Faults{}, h.faults...), h.tables...),
 		Waiting:   h.waiting, Position: pos, Head: head, Lag: int64(head - pos),
+		LagTime: h.behind.of(pos, time.Now()), Slot: h.slot,
 	}
 }
 
@@ -113,4 +118,5 @@ func (s *Source) heardHead(pos buckets.Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.head = pos
+	h.behind.saw(pos, time.Now())
 }

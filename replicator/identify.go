@@ -91,19 +91,24 @@ type slot struct {
 	active    int32 // pid of the reader, 0 if none
 	confirmed buckets.Position
 	lost      string // why it is invalid, "" if it is not
+	wal       SlotHealth
+	head      buckets.Position // end of the server's WAL
 }
 
 // slotQuery copes with all versions: to_jsonb gives null for columns that a version does not have.
 const slotQuery = `
 SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')::text,
        CASE WHEN wal_status = 'lost' OR to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL OR to_jsonb(s) ->> 'conflicting' = 'true'
-            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', 'wal_removed') ELSE '' END
-FROM pg_replication_slots s WHERE slot_name = $1`
+            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', 'wal_removed') ELSE '' END,
+       coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint, h.head::text
+FROM pg_replication_slots s,
+     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS head) h WHERE slot_name = $1`
 
 func readSlot(ctx context.Context, q querier, name string) (slot, error) {
 	sl := slot{exists: true}
-	var confirmed string
-	err := q.QueryRow(ctx, slotQuery, name).Scan(&sl.plugin, &sl.database, &sl.active, &confirmed, &sl.lost)
+	var confirmed, head string
+	err := q.QueryRow(ctx, slotQuery, name).Scan(&sl.plugin, &sl.database, &sl.active, &confirmed, &sl.lost,
+		&sl.wal.Status, &sl.wal.Safe, &sl.wal.Retained, &head)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return slot{}, nil
 	}
@@ -115,6 +120,10 @@ func readSlot(ctx context.Context, q querier, name string) (slot, error) {
 		return slot{}, fmt.Errorf("read slot %s: %w", name, err)
 	}
 	sl.confirmed = buckets.Position(lsn)
+	if lsn, err = pglogrepl.ParseLSN(head); err != nil {
+		return slot{}, fmt.Errorf("read slot %s: %w", name, err)
+	}
+	sl.head = normalise(buckets.Position(lsn))
 	return sl, nil
 }
 

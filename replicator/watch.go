@@ -16,6 +16,7 @@ func (d *driver) checkSlot(ctx context.Context) error {
 	case sl.lost != "":
 		return slotLost(d.s.cfg.Slot, sl.lost)
 	}
+	d.s.noteSlot(sl.wal, sl.head)
 	return nil
 }
 
