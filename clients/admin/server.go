@@ -96,6 +96,17 @@ func (s *Server) authorize(header string) error {
 	return refused
 }
 
+// Guard lets requests through to next that have one of the tokens.
+func (s *Server) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.authorize(r.Header.Get("Authorization")); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // fail answers with an error. One that was not made for clients goes to the log only.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, unauthorized := new(reply.Error), new(auth.Error)

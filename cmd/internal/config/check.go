@@ -84,14 +84,25 @@ func (l *loader) match(path, key, name string, form *regexp.Regexp, hint string)
 	l.fault(child(path, key), l.shown(child(path, key), name)+"has a wrong form", hint)
 }
 
+// checkListen checks the addresses to listen on.
 func (l *loader) checkListen() {
-	listen := l.config.Listen
+	l.checkAddress("listen", l.config.Listen)
+	api := &l.config.API
+	switch {
+	case api.Listen != "":
+		l.checkAddress("api.listen", api.Listen)
+	case api.Pprof:
+		l.fault("api.pprof", "needs a listener that clients don't reach", "write api.listen too, such as 127.0.0.1:9090")
+	}
+}
+
+func (l *loader) checkAddress(key, listen string) {
 	_, port, err := net.SplitHostPort(listen)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		l.fault("listen", l.shown("listen", listen)+"is no address to listen on",
+		l.fault(key, l.shown(key, listen)+"is no address to listen on",
 			"write host:port with a port up to 65535, such as 127.0.0.1:8080 or :8080")
 	}
 }

@@ -59,9 +59,11 @@ type Rules struct {
 	KeepRetired time.Duration `yaml:"keep_retired"` // how long a replaced version can be rolled back to; 0: not at all
 }
 
-// API is the administrators' interface.
+// API is the administrators' interface: routes, metrics, profiles.
 type API struct {
 	Tokens []Secret `yaml:"tokens"`
+	Listen string   `yaml:"listen"` // host:port of its own; "" for that of the clients
+	Pprof  bool     `yaml:"pprof"`  // needs a listener of its own
 }
 
 // Clients limits what clients may ask for.
@@ -85,6 +87,8 @@ type Snapshot struct {
 type Log struct {
 	Level  slog.Level `yaml:"level"`
 	Format LogFormat  `yaml:"format"`
+
+	HashUserIDs bool `yaml:"hash_user_ids"`
 }
 
 // What an operator need not say.

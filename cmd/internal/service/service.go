@@ -38,6 +38,7 @@ type Service struct {
 	admin    *admin.Server
 	deploys  *deploys.Deploys
 	listener net.Listener
+	back     net.Listener // of API, metrics and profiles; nil if they are the clients' too
 }
 
 // RulesError says that the rules file has faults. Its text shows each with its line and a caret.
@@ -70,6 +71,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	if s.listener, err = clients.Listen(cfg.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w; choose another address with --listen", err), s.store.Close())
 	}
+	if s.back, err = listenBack(cfg.API.Listen); err != nil {
+		return nil, errors.Join(err, s.listener.Close(), s.store.Close())
+	}
 	for i := range cfg.Sources {
 		s.sources = append(s.sources, replicator.New(sourceConfig(cfg, i, log), s.store))
 	}
@@ -77,8 +81,13 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	s.admin = admin.New(admin.Config{
 		Tokens: tokens(cfg.API.Tokens), Store: s.store, Rules: s.deploys, Sources: s.deploys, RulesFile: s.rules != "", Logger: log,
 	})
+	var api http.Handler // beside the clients' routes, unless it has a listener of its own
+	if s.back == nil {
+		api = s.admin
+	}
 	s.server = clients.New(clients.Config{
-		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: s.admin, Logger: log,
+		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: api, Logger: log,
+		HashUserIDs:    cfg.Log.HashUserIDs,
 		MaxConnections: cfg.Clients.MaxConnections, MaxUserConnections: cfg.Clients.MaxUserConnections,
 		MaxRequestBytes: int(cfg.Clients.MaxRequest), MaxBuckets: cfg.Clients.MaxBuckets,
 		MaxParameterResults: cfg.Clients.MaxParameterResults,
@@ -162,14 +171,15 @@ func (s *Service) Run(ctx context.Context) error {
 
 // serve runs everything above the writer until ctx ends.
 func (s *Service) serve(ctx context.Context) error {
-	web := &http.Server{
-		Handler: s.server.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	web, back := s.web(s.front()), s.web(s.backHandler())
 	var listening errgroup.Group
 	listening.Go(func() error { return web.Serve(s.listener) })
+	if s.back != nil {
+		listening.Go(func() error { return back.Serve(s.back) })
+		s.log.Info("listening for API and metrics", "address", s.back.Addr().String(), "pprof", s.cfg.API.Pprof)
+	}
 	defer func() {
-		_ = web.Close()
+		_ = errors.Join(web.Close(), back.Close())
 		_ = listening.Wait() // http.ErrServerClosed
 	}()
 	var verifying errgroup.Group

@@ -1,0 +1,81 @@
+package service
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"runtime/debug"
+	"time"
+
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/cmd/internal/metrics"
+)
+
+// listenBack listens where only operators reach, if that is configured.
+func listenBack(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	l, err := clients.Listen(address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for API and metrics: %w; choose another api.listen", err)
+	}
+	return l, nil
+}
+
+// BackAddr is where API, metrics and profiles are; nil if they are at Addr.
+func (s *Service) BackAddr() net.Addr {
+	if s.back == nil {
+		return nil
+	}
+	return s.back.Addr()
+}
+
+func (s *Service) web(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// front is what clients reach. What is the operators' is there too if it has no listener of its own, and needs a token then.
+func (s *Service) front() http.Handler {
+	if s.back != nil {
+		return s.server.Handler()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.server.Handler())
+	mux.Handle("GET /metrics", s.admin.Guard(s.metrics()))
+	return mux
+}
+
+// backHandler is what operators reach. The API needs a token here too: it changes things.
+func (s *Service) backHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", s.admin)
+	mux.Handle("GET /metrics", s.metrics())
+	if s.cfg.API.Pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+func (s *Service) metrics() http.Handler {
+	p := metrics.Process{Version: version(), Store: s.store, Server: s.server, Health: health{s.store, s.sources}}
+	for i, src := range s.sources {
+		p.Sources = append(p.Sources, metrics.Source{Slot: s.cfg.Sources[i].Slot, Source: src})
+	}
+	return metrics.Handler(p)
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}
