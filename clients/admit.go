@@ -23,3 +23,10 @@ func (s *Server) admit(user string) (leave func(), err error) {
 		s.running.Done()
 	}, nil
 }
+
+// Connections is how many HTTP streams and WebSockets are open.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.places
+}

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 // process is weir in a process of its own.
 type process struct {
 	t        *testing.T
+	program  string // the test binary as weir, unless it says otherwise
 	dir      string
 	endpoint string
 	cmd      *exec.Cmd
@@ -87,7 +88,7 @@ log: {level: debug}
 			t.Fatal(err)
 		}
 	}
-	p := &process{t: t, dir: dir, endpoint: "http://" + address, log: &syncBuffer{}}
+	p := &process{t: t, program: os.Args[0], dir: dir, endpoint: "http://" + address, log: &syncBuffer{}}
 	t.Cleanup(func() {
 		if p.cmd != nil {
 			p.kill()
@@ -101,9 +102,22 @@ log: {level: debug}
 
 func (p *process) config() string { return filepath.Join(p.dir, "weir.yaml") }
 
+// configure adds to the configuration.
+func (p *process) configure(text string) {
+	p.t.Helper()
+	f, err := os.OpenFile(p.config(), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0], "serve", "--config", p.config())
+	p.cmd = exec.Command(p.program, "serve", "--config", p.config())
 	p.cmd.Env = append(os.Environ(), asWeir+"=1", "WEIR_RULES_KEEP_RETIRED="+p.keepRetired)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

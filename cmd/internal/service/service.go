@@ -208,6 +208,10 @@ func (s *Service) serve(ctx context.Context) error {
 		})
 	}
 	running.Go(func() error { return s.deploys.Run(sourceCtx) })
+	running.Go(func() error {
+		s.boundMemory(sourceCtx)
+		return nil
+	})
 	<-ctx.Done()
 	s.log.Info("stopping")
 	s.drain(ctx, web)
