@@ -59,9 +59,9 @@ func TestMemory(t *testing.T) {
 	peak := make(chan int64, 1)
 	go func() { peak <- peakMemory(ctx, p.cmd.Process.Pid) }()
 	db.Exec("INSERT INTO ends VALUES (1)")
-	p.awaitEnd("1")
+	p.sync(ended("1"))
 	db.Exec(`BEGIN; UPDATE wide1 SET n = 1, body = body || 'x'; UPDATE wide2 SET n = 1, body = body || 'x'; INSERT INTO ends VALUES (2); COMMIT`)
-	p.awaitEnd("2")
+	p.sync(ended("2"))
 	stop()
 	got := <-peak >> 20
 	t.Logf("peak RssAnon %d MiB", got)
@@ -69,6 +69,13 @@ func TestMemory(t *testing.T) {
 		t.Errorf("peak RssAnon is %d MiB, want at most %d + %d", got, memoryLimit, memoryMargin)
 	}
 	p.stop()
+}
+
+// ended tells whether a client has a row of table ends. It has no other rows.
+func ended(id string) func(*syncclient.Client) bool {
+	return func(c *syncclient.Client) bool {
+		return slices.ContainsFunc(c.Rows("ends"), func(r syncclient.Row) bool { return r.ID == id })
+	}
 }
 
 // build builds weir as it is released: the race detector's memory would count too.
@@ -79,27 +86,6 @@ func build(t *testing.T) (program string) {
 		t.Fatalf("build weir: %v\n%s", err, out)
 	}
 	return program
-}
-
-// awaitEnd waits until a client that concerns none of the wide rows has a row of table ends.
-func (p *process) awaitEnd(id string) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Minute)
-	defer cancel()
-	var client *syncclient.Client
-	arrived := false
-	client = syncclient.New(syncclient.Options{
-		Endpoint: p.endpoint, Token: syncclient.StaticToken(p.token("u")), RetryDelay: 50 * time.Millisecond,
-		OnApply: func(syncclient.Applied) {
-			if slices.ContainsFunc(client.Rows("ends"), func(r syncclient.Row) bool { return r.ID == id }) {
-				arrived = true
-				cancel()
-			}
-		},
-	})
-	if err := client.Run(ctx); !arrived {
-		p.t.Errorf("row %s did not come: %v", id, err)
-	}
 }
 
 // peakMemory looks at how much memory of its own a process has in RAM until ctx ends.

@@ -167,6 +167,28 @@ func (p *process) awaitSlot(db *pgtest.Database, while time.Duration) {
 	time.Sleep(while) // any moment will do: the kill must not wait for a good one
 }
 
+// sync connects a client until it has what done asks for at a checkpoint, and returns it with its rows.
+func (p *process) sync(done func(*syncclient.Client) bool) *syncclient.Client {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Minute)
+	defer cancel()
+	var client *syncclient.Client
+	reached := false
+	client = syncclient.New(syncclient.Options{
+		Endpoint: p.endpoint, Token: syncclient.StaticToken(p.token("u")), RetryDelay: 50 * time.Millisecond,
+		OnApply: func(syncclient.Applied) {
+			if done(client) {
+				reached = true
+				cancel()
+			}
+		},
+	})
+	if err := client.Run(ctx); !reached {
+		p.t.Fatalf("a client did not get there: %v", err)
+	}
+	return client
+}
+
 // watcher is a client that checks what must hold at every checkpoint.
 type watcher struct {
 	user      string
