@@ -24,8 +24,8 @@ var (
 	deployCount = flag.Int("deploy.count", 8, "how many deploys and rollbacks TestDeployChaos makes")
 )
 
-// chaosVariants are what the definition over items can be, and the rows that it gives a user, as SQL. The accounts are there always, so that
-// watchers can check every checkpoint.
+// chaosVariants are what the definition over items can be, and the rows that it gives a user, as SQL. Accounts and registers are there always, so
+// that watchers can check every checkpoint.
 var chaosVariants = []struct{ rule, truth string }{
 	{"SELECT tenant || '-' || no AS id, * FROM items WHERE owner = bucket.owner", killTruth["items"]},
 	{"SELECT tenant || '-' || no AS id, no, owner FROM items WHERE owner = bucket.owner", `
@@ -35,7 +35,7 @@ var chaosVariants = []struct{ rule, truth string }{
 // chaosRules makes a text of what each table has: a number of its variants, or -1 for no definition.
 func chaosRules(pick map[string]int) string {
 	var b strings.Builder
-	b.WriteString("bucket_definitions:\n  bank:\n    data:\n      - SELECT id, owner, balance FROM accounts\n")
+	b.WriteString("bucket_definitions:\n  bank:\n    data:\n      - SELECT id, owner, balance FROM accounts\n      - SELECT id, n FROM registers\n")
 	if n := pick["items"]; n >= 0 {
 		b.WriteString("  mine:\n    parameters: SELECT request.user_id() AS owner\n    data:\n      - " + chaosVariants[n].rule + "\n")
 	}
@@ -135,7 +135,7 @@ func chaosWriters(t *testing.T, db *pgtest.Database, seed int64) (stop func()) {
 	var writers sync.WaitGroup
 	for i := range 2 {
 		conn := db.Connect(t)
-		writers.Go(func() { write(ctx, t, conn, rand.New(rand.NewSource(seed+int64(i)))) })
+		writers.Go(func() { write(ctx, t, conn, rand.New(rand.NewSource(seed+int64(i))), i) })
 	}
 	return func() {
 		cancel()

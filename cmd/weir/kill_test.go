@@ -35,13 +35,16 @@ INSERT INTO items SELECT 't' || i % 3, i, 'u' || i % 2, i / 7.0, repeat(md5(i::t
 CREATE TABLE notes (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), list text, body text, done bool);
 INSERT INTO notes (list, body) SELECT 'l' || i % 4, CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE 'ünïcødé 🚣 ' || i END FROM generate_series(1, 200) i;
 CREATE TABLE members (user_id text, list text, PRIMARY KEY (user_id, list));
-INSERT INTO members VALUES ('u0', 'l0'), ('u0', 'l1'), ('u1', 'l1'), ('u1', 'l2');`
+INSERT INTO members VALUES ('u0', 'l0'), ('u0', 'l1'), ('u1', 'l1'), ('u1', 'l2');
+CREATE TABLE registers (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO registers VALUES (0, 0), (1, 0), (2, 0);`
 
 const killRules = `
 bucket_definitions:
   bank:
     data:
       - SELECT id, owner, balance FROM accounts
+      - SELECT id, n FROM registers
   mine:
     parameters: SELECT request.user_id() AS owner
     data:
@@ -54,7 +57,8 @@ bucket_definitions:
 
 // killTruth is what a user must see of each table: the rules, as SQL over the source (I15).
 var killTruth = map[string]string{
-	"accounts": `SELECT json_build_object('id', id, 'owner', owner, 'balance', balance) FROM accounts WHERE $1 <> ''`,
+	"registers": `SELECT json_build_object('id', id, 'n', n) FROM registers WHERE $1 <> ''`,
+	"accounts":  `SELECT json_build_object('id', id, 'owner', owner, 'balance', balance) FROM accounts WHERE $1 <> ''`,
 	"items": `SELECT json_build_object('id', tenant || '-' || no, 'tenant', tenant, 'no', no, 'owner', owner, 'n', n::text, 'body', body)
 		FROM items WHERE owner = $1`,
 	"notes": `SELECT json_build_object('id', id, 'list', list, 'body', body, 'done', done::int)
@@ -62,8 +66,8 @@ var killTruth = map[string]string{
 }
 
 // TestKill runs weir as a process of its own, beside writers that move rows between buckets, change and swap keys, roll back, and leave
-// TOASTed values alone, kills it again and again with SIGKILL, and demands that stock-protocol clients see money conserved at every
-// checkpoint (I1), no checksum fail (I5, I6), and in the end exactly what SQL says (I15).
+// TOASTed values alone, kills it again and again with SIGKILL, and demands that stock-protocol clients see money conserved and registers
+// never going back at every checkpoint (I1), no checksum fail (I5, I6), and in the end exactly what SQL says (I15).
 func TestKill(t *testing.T) {
 	seed := *killSeed
 	if seed == 0 {
@@ -81,7 +85,7 @@ func TestKill(t *testing.T) {
 	var done [3]int
 	for i := range done {
 		conn := db.Connect(t)
-		writers.Go(func() { done[i] = write(ctx, t, conn, rand.New(rand.NewSource(seed+int64(i)))) })
+		writers.Go(func() { done[i] = write(ctx, t, conn, rand.New(rand.NewSource(seed+int64(i))), i) })
 	}
 	r := rand.New(rand.NewSource(seed))
 	for range *killCount {
@@ -110,10 +114,13 @@ func TestKill(t *testing.T) {
 	p.stop()
 }
 
-// write commits (and sometimes rolls back) random transactions until ctx ends.
-func write(ctx context.Context, t *testing.T, conn *pgx.Conn, r *rand.Rand) (n int) {
+// write commits (and sometimes rolls back) random transactions until ctx ends. Each counts the writer's own register up.
+func write(ctx context.Context, t *testing.T, conn *pgx.Conn, r *rand.Rand, register int) (n int) {
 	for ; ctx.Err() == nil; n++ {
 		err := pgx.BeginFunc(context.WithoutCancel(ctx), conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(context.Background(), `UPDATE registers SET n = n + 1 WHERE id = $1`, register); err != nil {
+				return err
+			}
 			for range 1 + r.Intn(3) {
 				if err := change(tx, r); err != nil {
 					return err

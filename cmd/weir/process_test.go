@@ -194,6 +194,7 @@ type watcher struct {
 	user      string
 	transport syncclient.Transport
 	client    *syncclient.Client
+	registers map[string]int // as of the checkpoint before
 }
 
 type watchers struct {
@@ -212,7 +213,7 @@ func startWatchers(t *testing.T, p *process) *watchers {
 	ws := &watchers{cancel: cancel, applied: make(chan struct{})}
 	for _, user := range []string{"u0", "u1"} {
 		for _, transport := range []syncclient.Transport{syncclient.HTTP, syncclient.HTTPLines, syncclient.WebSocket} {
-			w := &watcher{user: user, transport: transport}
+			w := &watcher{user: user, transport: transport, registers: map[string]int{}}
 			w.client = syncclient.New(syncclient.Options{
 				Endpoint: p.endpoint, Token: syncclient.StaticToken(p.token(user)), Transport: transport, RetryDelay: 20 * time.Millisecond,
 				OnApply: func(a syncclient.Applied) { ws.check(w, a) },
@@ -230,24 +231,42 @@ func startWatchers(t *testing.T, p *process) *watchers {
 	return ws
 }
 
-// check is called at every applied checkpoint: the sum over all accounts is constant (I1).
+// check is called at every applied checkpoint: the sum over all accounts is constant, and registers never go back (I1).
 func (ws *watchers) check(w *watcher, a syncclient.Applied) {
-	sum, n := 0, 0
-	for _, r := range w.client.Rows("accounts") {
-		var row struct{ Balance int }
-		if err := json.Unmarshal(r.Data, &row); err != nil {
-			ws.fault("account %s: %v", r.ID, err)
-		}
-		sum += row.Balance
-		n++
+	sum := 0
+	accounts := ws.numbers(w, "accounts", "balance")
+	for _, balance := range accounts {
+		sum += balance
 	}
 	if sum != 1000 {
-		ws.fault("%s over transport %d sees %d in %d accounts at checkpoint %d (priority %d)", w.user, w.transport, sum, n, a.Checkpoint, a.Priority)
+		ws.fault("%s over transport %d sees %d in %d accounts at checkpoint %d (priority %d)", w.user, w.transport, sum, len(accounts), a.Checkpoint, a.Priority)
 	}
+	registers := ws.numbers(w, "registers", "n")
+	for id, before := range w.registers {
+		if n, ok := registers[id]; !ok || n < before {
+			ws.fault("%s over transport %d sees register %s go from %d to %d at checkpoint %d", w.user, w.transport, id, before, n, a.Checkpoint)
+		}
+	}
+	w.registers = registers
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	close(ws.applied)
 	ws.applied = make(chan struct{})
+}
+
+// numbers is a column of a client's table, by id.
+func (ws *watchers) numbers(w *watcher, table, column string) map[string]int {
+	out := map[string]int{}
+	for _, r := range w.client.Rows(table) {
+		var row map[string]any
+		err := json.Unmarshal(r.Data, &row)
+		n, ok := row[column].(float64)
+		if !ok {
+			ws.fault("row %s of %s: %v, %v", r.ID, table, row[column], err)
+		}
+		out[r.ID] = int(n)
+	}
+	return out
 }
 
 func (ws *watchers) fault(format string, args ...any) {
