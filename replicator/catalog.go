@@ -25,6 +25,7 @@ type table struct {
 	identity     string // pg_class.relreplident
 	secured      bool   // row-level security applies to our role
 	readable     bool   // our role may SELECT
+	reachable    bool   // our role has USAGE of the schema
 	estimate     int64  // rows, from the last ANALYZE; -1: there was none
 	bytes        int64  // in the file and its TOAST table, from the same
 	shape        string // see shapeOf
@@ -73,6 +74,7 @@ WITH named AS (
 )
 SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.relkind::text, c.relpersistence::text,
        coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT'),
+       has_schema_privilege(c.relnamespace, 'USAGE'),
        c.reltuples::bigint,
        (c.relpages + coalesce((SELECT toast.relpages FROM pg_class toast WHERE toast.oid = c.reltoastrelid), 0))::bigint
          * current_setting('block_size')::bigint, ` + shapeOf + `,
@@ -137,7 +139,7 @@ func (d *demand) wants(t *table) bool {
 func scanTable(row pgx.CollectableRow) (*table, error) {
 	t := &table{}
 	return t, row.Scan(&t.oid, &t.schema, &t.name, &t.rootSchema, &t.rootName, &t.partition, &t.kind, &t.persistence, &t.method,
-		&t.identity, &t.secured, &t.readable, &t.estimate, &t.bytes, &t.shape, &t.key, &t.member, &t.flags)
+		&t.identity, &t.secured, &t.readable, &t.reachable, &t.estimate, &t.bytes, &t.shape, &t.key, &t.member, &t.flags)
 }
 
 func loadColumns(ctx context.Context, q querier, oids []uint32, tables map[uint32]*table) error {

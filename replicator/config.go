@@ -33,7 +33,8 @@ type Config struct {
 	Name        string // of the source; "default"
 	URI         string // postgres://...; its password is never logged
 	Slot        string // name; created if missing
-	Publication string // name; created if missing
+	Publication string // name; created if missing, unless it is Manual
+	Manual      bool   // somebody else creates and alters the publication; weir says what it lacks
 	Snapshot    SnapshotConfig
 	OnLost      Policy        // Resnapshot
 	CatalogPoll time.Duration // at most this long until DDL without DML is noticed; CatalogPollDefault

@@ -62,7 +62,7 @@ func (c *Config) applicationName(part string) string {
 func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
 	base, err := parseURI(c.URI)
 	if err != nil {
-		return nil, &Fault{Message: err.Error()}
+		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
 	cfg, err := pgxpool.ParseConfig("")
 	if err != nil {
@@ -71,6 +71,7 @@ func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
 	base.RuntimeParams["application_name"] = c.applicationName(part)
 	base.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // no statement is kept: DDL changes tables under us
 	cfg.ConnConfig = base
+	cfg.BeforeConnect = c.refreshTLS
 	cfg.MaxConns = int32(size)
 	cfg.MinConns = 0
 	return pgxpool.NewWithConfig(context.Background(), cfg)
@@ -80,7 +81,7 @@ func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
 func (c *Config) connectReplication(ctx context.Context, onNotice pgconn.NoticeHandler) (*pgconn.PgConn, error) {
 	cfg, err := parseURI(c.URI)
 	if err != nil {
-		return nil, &Fault{Message: err.Error()}
+		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
 	cfg.RuntimeParams["application_name"] = c.applicationName("stream")
 	cfg.RuntimeParams["replication"] = "database"
@@ -100,19 +101,32 @@ func connectFault(ctx context.Context, cfg *pgx.ConnConfig, err error) error {
 	where := net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port))
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
+		if why := distrust(err); why != "" {
+			return tlsFault(where, why)
+		}
 		return &Fault{
+			Code:    CodeUnreachable,
 			Message: fmt.Sprintf("Postgres at %s can't be reached: %s", where, reason(err)),
 			Hint:    "check that it runs and that host, port and TLS mode of the source's uri are right; weir keeps trying",
 		}
 	}
 	switch pg.Code {
-	case "28P01", "28000":
+	case "28000": // the server's reasons for it are many: no such role, no line in pg_hba.conf, no certificate
 		return &Fault{
+			Code:    CodeLogin,
 			Message: fmt.Sprintf("Postgres at %s refuses user %s: %s", where, cfg.User, pg.Message),
-			Hint:    fmt.Sprintf("check the uri's password and pg_hba.conf; set the password with: ALTER ROLE %s PASSWORD '...'", ident(cfg.User)),
+			Hint: fmt.Sprintf("if the user is missing: CREATE ROLE %s LOGIN REPLICATION PASSWORD '...'; else see pg_hba.conf, which may want "+
+				"TLS (sslmode=require in the uri) or a certificate of the user (sslcert and sslkey)", ident(cfg.User)),
+		}
+	case "28P01":
+		return &Fault{
+			Code:    CodeLogin,
+			Message: fmt.Sprintf("Postgres at %s refuses user %s: %s", where, cfg.User, pg.Message),
+			Hint:    fmt.Sprintf("check the uri's password; set the password with: ALTER ROLE %s PASSWORD '...'", ident(cfg.User)),
 		}
 	case "3D000":
 		return &Fault{
+			Code:    CodeDatabase,
 			Message: fmt.Sprintf("Postgres at %s has no database %s", where, cfg.Database),
 			Hint:    fmt.Sprintf("name the right one in the source's uri, or: CREATE DATABASE %s", ident(cfg.Database)),
 		}
@@ -120,16 +134,18 @@ func connectFault(ctx context.Context, cfg *pgx.ConnConfig, err error) error {
 		return replicationFault(cfg.User)
 	case "53300":
 		return &Fault{
+			Code:    CodeConnections,
 			Message: fmt.Sprintf("Postgres at %s has no connection left: %s", where, pg.Message),
 			Hint:    "raise max_connections or max_wal_senders, for example: ALTER SYSTEM SET max_wal_senders = 20; then restart Postgres",
 		}
 	default:
-		return &Fault{Message: fmt.Sprintf("Postgres at %s refuses the connection: %s", where, pg.Message), Hint: pg.Hint}
+		return &Fault{Code: CodeConnection, Message: fmt.Sprintf("Postgres at %s refuses the connection: %s", where, pg.Message), Hint: pg.Hint}
 	}
 }
 
 func replicationFault(user string) *Fault {
 	return &Fault{
+		Code:    CodeReplication,
 		Message: fmt.Sprintf("user %s may not replicate", user),
 		Hint:    fmt.Sprintf("ALTER ROLE %s REPLICATION", ident(user)),
 	}

@@ -143,7 +143,7 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	}
 	// The stream must know a relation before its generation begins: what it skips until then was committed before the Barrier.
 	d.s.reg.replace(p.units, d.s.store.Tables(d.s.cfg.Name))
-	d.s.failTables(p.faults)
+	d.s.failTables(append(p.faults, p.emptiness(d.s.cfg.Publication)...))
 	d.plan = p
 	for _, u := range p.units {
 		tables, err := d.s.store.Track(ctx, d.s.cfg.Name, u.rel)

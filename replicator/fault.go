@@ -7,6 +7,7 @@ import (
 
 // Fault is something about the source that an operator has to mend. It never holds a password or row data.
 type Fault struct {
+	Code    Code   // what kind of fault it is
 	Message string // what is wrong, one sentence without a full stop
 	Hint    string // what to do, with the SQL that does it
 }
@@ -44,9 +45,9 @@ func faultsOf(err error) Faults {
 	}
 	var lost *LostError
 	if errors.As(err, &lost) {
-		return Faults{{Message: lost.Error(), Hint: lost.Hint}}
+		return Faults{{Code: CodeHistoryLost, Message: lost.Error(), Hint: lost.Hint}}
 	}
-	return Faults{{Message: err.Error()}}
+	return Faults{{Code: CodeOther, Message: err.Error()}}
 }
 
 // storeError says that the store can't go on: nothing that the replicator could try again.

@@ -60,7 +60,7 @@ func withUser(t *testing.T, uri, user, password string) string {
 // published makes the source's publication with all that d wants, and returns the plan.
 func published(t *testing.T, s *Source, d demand) *plan {
 	t.Helper()
-	if err := createPublication(t.Context(), s.pool, s.cfg.Publication, s.sv); err != nil {
+	if err := createPublication(t.Context(), s.pool, s.cfg.Publication, s.sv, s.cfg.Manual); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.makePlan(t.Context(), d)

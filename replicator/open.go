@@ -198,7 +198,7 @@ func (s *Source) prepare(ctx context.Context) (publication, error) {
 		return pub, err
 	}
 	if pub.oid == 0 {
-		if err := createPublication(ctx, s.pool, s.cfg.Publication, s.sv); err != nil {
+		if err := createPublication(ctx, s.pool, s.cfg.Publication, s.sv, s.cfg.Manual); err != nil {
 			return pub, err
 		}
 		if pub, err = readPublication(ctx, s.pool, s.cfg.Publication); err != nil {

@@ -90,6 +90,7 @@ func leafPublished(tables []*table, root *table) bool {
 
 func missingTable(p syncrules.TablePattern) *Fault {
 	return &Fault{
+		Code:    CodeTableMissing,
 		Message: fmt.Sprintf("the rules name table %s, which does not exist", ident(p.Schema, p.Name)),
 		Hint:    "create it, or correct the name in the rules (unquoted names are lower case in Postgres)",
 	}
@@ -131,7 +132,7 @@ func (p *plan) resolve(ctx context.Context, q querier, version int) error {
 func (p *plan) ready() []buckets.DefinitionID {
 	var ids []buckets.DefinitionID
 	for id, patterns := range p.demand.needs {
-		ok := true
+		ok := len(patterns) == 0 || !p.empty()
 		for _, pattern := range patterns {
 			ok = ok && !p.broken[pattern]
 		}
@@ -142,6 +143,18 @@ func (p *plan) ready() []buckets.DefinitionID {
 	return ids
 }
 
+// empty tells that the rules need tables and there is none to be had. Wildcards may match nothing, but not all of them: that is a wrong
+// database or a wrong name, and would look like a source without rows.
+func (p *plan) empty() bool { return len(p.demand.patterns) > 0 && len(p.units)+len(p.missing) == 0 }
+
+// emptiness is the fault of it, if it is so once what was missing is published.
+func (p *plan) emptiness(publication string) Faults {
+	if len(p.demand.patterns) == 0 || len(p.units) > 0 {
+		return nil
+	}
+	return Faults{emptyPublication(publication)}
+}
+
 // unit returns the plan's unit of a relation, or nil.
 func (p *plan) unit(oid uint32) *unit {
 	for _, u := range p.units {
@@ -150,6 +163,14 @@ func (p *plan) unit(oid uint32) *unit {
 		}
 	}
 	return nil
+}
+
+// addTable adds a table to the publication, if that is weir's to do.
+func (s *Source) addTable(ctx context.Context, t *table) error {
+	if s.cfg.Manual {
+		return notPublished(s.cfg.Publication, t.schema, t.name)
+	}
+	return addTable(ctx, s.pool, s.cfg.Publication, t.schema, t.name)
 }
 
 // publish adds what is missing to the publication and reports the oids of the units that this brought.
@@ -164,7 +185,7 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 	}
 	broken := map[uint32]Faults{}
 	for _, t := range p.missing {
-		err := addTable(ctx, s.pool, s.cfg.Publication, t.schema, t.name)
+		err := s.addTable(ctx, t)
 		if fs := faultsOf(err); len(fs) > 0 {
 			if ctx.Err() != nil {
 				return nil, nil, ctx.Err()

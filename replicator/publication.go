@@ -42,12 +42,14 @@ const publishOptions = "publish = 'insert, update, delete, truncate', publish_vi
 func (p *publication) faults(name string) (fs Faults) {
 	if p.viaTop {
 		fs = append(fs, &Fault{
+			Code:    CodePublicationRoot,
 			Message: fmt.Sprintf("publication %s publishes partitions through their root, so the TRUNCATE of a partition is not streamed", ident(name)),
 			Hint:    fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = false)", ident(name)),
 		})
 	}
 	if len(p.lacks) > 0 {
 		fs = append(fs, &Fault{
+			Code:    CodePublicationOperations,
 			Message: fmt.Sprintf("publication %s does not publish %s", ident(name), strings.Join(p.lacks, ", ")),
 			Hint:    fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate')", ident(name)),
 		})
@@ -56,9 +58,9 @@ func (p *publication) faults(name string) (fs Faults) {
 }
 
 // createPublication makes an empty publication: tables are added one by one.
-func createPublication(ctx context.Context, pool *pgxpool.Pool, name string, sv server) error {
-	if !sv.creator {
-		return noPublication(name, sv)
+func createPublication(ctx context.Context, pool *pgxpool.Pool, name string, sv server, manual bool) error {
+	if manual || !sv.creator {
+		return noPublication(name, sv, manual)
 	}
 	_, err := pool.Exec(ctx, fmt.Sprintf("CREATE PUBLICATION %s WITH (%s)", ident(name), publishOptions))
 	if err != nil && code(err) != "42710" { // someone was faster
@@ -67,17 +69,35 @@ func createPublication(ctx context.Context, pool *pgxpool.Pool, name string, sv 
 	return nil
 }
 
-func noPublication(name string, sv server) *Fault {
+func noPublication(name string, sv server, manual bool) *Fault {
+	create := fmt.Sprintf("as an owner of the tables: CREATE PUBLICATION %s FOR TABLE ... WITH (%s)", ident(name), publishOptions)
+	if manual {
+		return &Fault{
+			Code:    CodePublicationMissing,
+			Message: fmt.Sprintf("publication %s does not exist, and publication_management is manual", ident(name)),
+			Hint:    create + "; weir source sql prints the whole statement",
+		}
+	}
 	return &Fault{
+		Code:    CodePublicationMissing,
 		Message: fmt.Sprintf("publication %s does not exist and user %s may not create it", ident(name), sv.user),
-		Hint:    fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s, or as an owner of the tables: CREATE PUBLICATION %s FOR TABLE ... WITH (%s)", ident(sv.database), ident(sv.user), ident(name), publishOptions),
+		Hint:    fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s, or %s", ident(sv.database), ident(sv.user), create),
 	}
 }
 
 func notPublished(name, schema, table string) *Fault {
 	return &Fault{
+		Code:    CodeNotPublished,
 		Message: fmt.Sprintf("table %s is not in publication %s and its owner has to add it", ident(schema, table), ident(name)),
 		Hint:    fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE ONLY %s", ident(name), ident(schema, table)),
+	}
+}
+
+func emptyPublication(name string) *Fault {
+	return &Fault{
+		Code:    CodePublicationEmpty,
+		Message: fmt.Sprintf("publication %s holds none of the tables that the rules need, so nothing is replicated", ident(name)),
+		Hint:    fmt.Sprintf("correct the names in the rules, or the source's uri; what is missing is added with: ALTER PUBLICATION %s ADD TABLE ONLY ...", ident(name)),
 	}
 }
 
@@ -113,7 +133,16 @@ func tryAddTable(ctx context.Context, pool *pgxpool.Pool, name, schema, table st
 	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = '%dms'", timeout)); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE ONLY %s", ident(name), ident(schema, table))); err != nil {
+	byFunction, err := hasPublishFunction(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	if byFunction {
+		_, err = tx.Exec(ctx, fmt.Sprintf("SELECT %s($1::regclass)", ident(publishSchema, name)), ident(schema, table))
+	} else {
+		_, err = tx.Exec(ctx, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE ONLY %s", ident(name), ident(schema, table)))
+	}
+	if err != nil {
 		return err
 	}
 	return tx.Commit(ctx)

@@ -70,6 +70,7 @@ func (s *Source) slotFault(err error) error {
 	switch code(err) {
 	case "53400":
 		return &Fault{
+			Code:    CodeSlots,
 			Message: "the server has no replication slot left",
 			Hint:    "drop one that is not in use, or: ALTER SYSTEM SET max_replication_slots = 20; then restart Postgres",
 		}
@@ -99,6 +100,7 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 		return nil
 	case sl.database != s.sv.database || sl.plugin != "pgoutput":
 		return &Fault{
+			Code:    CodeSlotForeign,
 			Message: fmt.Sprintf("slot %s belongs to something else (plugin %s, database %s)", name, sl.plugin, sl.database),
 			Hint:    "choose another name for the source's slot",
 		}
@@ -117,6 +119,7 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 
 func slotInUse(name string, pid int32) *Fault {
 	f := &Fault{
+		Code:    CodeSlotInUse,
 		Message: fmt.Sprintf("slot %s is in use by another session", name),
 		Hint:    "stop the other process, or choose another name for the source's slot",
 	}

@@ -17,16 +17,17 @@ type Survey struct {
 
 	user        string
 	publication string
+	manual      bool // the publication is somebody else's
 	tables      []*table
 	addable     map[uint32]bool // tables that our role may add to the publication
 }
 
-// ReadSurvey connects once and reads the catalog of the database at uri; it changes nothing. Patterns are those that TableFaults can
-// be asked about; publication is the name that weir is configured with. An unreachable server is a *Fault.
-func ReadSurvey(ctx context.Context, uri, publication string, patterns []syncrules.TablePattern) (*Survey, error) {
-	cfg, err := parseURI(uri)
+// ReadSurvey connects once and reads the catalog of the source's database; it changes nothing. Patterns are those that TableFaults can
+// be asked about. Of source, URI, Publication and Manual matter. An unreachable server is a *Fault.
+func ReadSurvey(ctx context.Context, source Config, patterns []syncrules.TablePattern) (*Survey, error) {
+	cfg, err := parseURI(source.URI)
 	if err != nil {
-		return nil, &Fault{Message: err.Error()}
+		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
 	cfg.RuntimeParams["application_name"] = "weir survey"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -38,7 +39,7 @@ func ReadSurvey(ctx context.Context, uri, publication string, patterns []syncrul
 	if err != nil {
 		return nil, err
 	}
-	s := &Survey{Faults: sv.faults(), user: sv.user, publication: publication}
+	s := &Survey{Faults: sv.faults(), user: sv.user, publication: source.Publication, manual: source.Manual}
 	if sv.version < versionMin {
 		return s, nil
 	}
@@ -57,8 +58,8 @@ func (s *Survey) read(ctx context.Context, q querier, sv server, patterns []sync
 		return err
 	}
 	s.Faults = append(s.Faults, pub.faults(s.publication)...)
-	if pub.oid == 0 && !sv.creator {
-		s.Faults = append(s.Faults, noPublication(s.publication, sv))
+	if pub.oid == 0 && (s.manual || !sv.creator) {
+		s.Faults = append(s.Faults, noPublication(s.publication, sv, s.manual))
 	}
 	everything, err := allTables(ctx, q)
 	if err != nil {
@@ -74,7 +75,10 @@ func (s *Survey) read(ctx context.Context, q querier, sv server, patterns []sync
 	if s.tables, err = loadTables(ctx, q, demand{patterns: patterns}, s.publication, sv.version); err != nil {
 		return err
 	}
-	s.addable, err = addable(ctx, q, s.tables, pub)
+	if s.manual {
+		return nil // weir may add none
+	}
+	s.addable, err = addable(ctx, q, s.tables, s.publication)
 	return err
 }
 
@@ -121,14 +125,19 @@ func schemaOf(ctx context.Context, q querier, tables []*table) (*syncrules.Schem
 	return schema, nil
 }
 
-// addable finds the tables that our role may add to the publication: it has to own both. One that is missing it will own.
-func addable(ctx context.Context, q querier, tables []*table, pub publication) (map[uint32]bool, error) {
+// addable finds the tables that our role may add to the publication: it has to own both, or there is a function that does it. A
+// publication that is missing it will own.
+func addable(ctx context.Context, q querier, tables []*table, publication string) (map[uint32]bool, error) {
 	var oids []uint32
 	for _, t := range tables {
 		oids = append(oids, t.oid)
 	}
-	rows, err := q.Query(ctx, `SELECT oid FROM pg_class WHERE oid = ANY($1) AND pg_has_role(relowner, 'USAGE')
-		AND ($2 = 0::oid OR EXISTS (SELECT FROM pg_publication WHERE pg_publication.oid = $2 AND pg_has_role(pubowner, 'USAGE')))`, oids, pub.oid)
+	byFunction, err := hasPublishFunction(ctx, q, publication)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.Query(ctx, `SELECT oid FROM pg_class WHERE oid = ANY($1) AND ($3 OR pg_has_role(relowner, 'USAGE')
+		AND NOT EXISTS (SELECT FROM pg_publication WHERE pubname = $2 AND NOT pg_has_role(pubowner, 'USAGE')))`, oids, publication, byFunction)
 	if err != nil {
 		return nil, fmt.Errorf("read owners: %w", err)
 	}

@@ -31,7 +31,7 @@ func TestSurvey(t *testing.T) {
 		pattern("public", "parted_a"), pattern("public", "missing")
 	all := []syncrules.TablePattern{good, keyless, parted, partition, missing}
 
-	s, err := ReadSurvey(t.Context(), withUser(t, d.URI(), role, "secret-word"), "weir", all)
+	s, err := ReadSurvey(t.Context(), Config{URI: withUser(t, d.URI(), role, "secret-word"), Publication: "weir"}, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestSurvey(t *testing.T) {
 	}
 	golden(t, "survey.txt", strings.ReplaceAll(strings.ReplaceAll(got.String(), role, "surveyor"), d.Name, "app"))
 
-	owner, err := ReadSurvey(t.Context(), d.URI(), "weir", all)
+	owner, err := ReadSurvey(t.Context(), Config{URI: d.URI(), Publication: "weir"}, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestSurvey(t *testing.T) {
 }
 
 func TestSurveyOfNothing(t *testing.T) {
-	_, err := ReadSurvey(t.Context(), "postgres://u:secret-word@127.0.0.1:1/app", "weir", nil)
+	_, err := ReadSurvey(t.Context(), Config{URI: "postgres://u:secret-word@127.0.0.1:1/app", Publication: "weir"}, nil)
 	if err == nil || strings.Contains(err.Error(), "secret-word") || !strings.Contains(err.Error(), "can't be reached") {
 		t.Errorf("got %v, want a fault without the password", err)
 	}

@@ -40,12 +40,14 @@ func inspectServer(ctx context.Context, q querier) (server, error) {
 func (sv *server) faults() (fs Faults) {
 	if sv.version < versionMin {
 		fs = append(fs, &Fault{
+			Code:    CodeVersion,
 			Message: fmt.Sprintf("the server has version %d, weir needs 14 or newer", sv.version/10000),
 			Hint:    "upgrade Postgres",
 		})
 	}
 	if sv.walLevel != "logical" {
 		fs = append(fs, &Fault{
+			Code:    CodeWALLevel,
 			Message: fmt.Sprintf("wal_level is %s, it has to be logical", sv.walLevel),
 			Hint:    "ALTER SYSTEM SET wal_level = logical; then restart Postgres",
 		})
@@ -55,6 +57,7 @@ func (sv *server) faults() (fs Faults) {
 	}
 	if sv.standby {
 		fs = append(fs, &Fault{
+			Code:    CodeStandby,
 			Message: "the server is a standby, which has no markers",
 			Hint:    "let the source's uri name the primary",
 		})
@@ -65,40 +68,46 @@ func (sv *server) faults() (fs Faults) {
 // faults reports what keeps a table that the rules name from being replicated. Where the stream would go on without
 // rows that a snapshot has, or the other way round, refusing is the only answer that loses nothing.
 func (t *table) faults(user string) (fs Faults) {
-	add := func(message, hint string) { fs = append(fs, &Fault{Message: message, Hint: hint}) }
+	add := func(code Code, message, hint string) {
+		fs = append(fs, &Fault{Code: code, Message: message, Hint: hint})
+	}
 	own := ident(t.schema, t.name)
 	if t.partition && t.schema == t.rootSchema && t.name == t.rootName {
-		add(fmt.Sprintf("table %s is a partition", own), "name the partitioned table in the rules: it brings its partitions along")
+		add(CodePartition, fmt.Sprintf("table %s is a partition", own), "name the partitioned table in the rules: it brings its partitions along")
 		return fs
 	}
 	switch t.kind {
 	case "v":
-		add(fmt.Sprintf("%s is a view, which Postgres does not replicate", own), "name the tables behind it in the rules")
+		add(CodeTableKind, fmt.Sprintf("%s is a view, which Postgres does not replicate", own), "name the tables behind it in the rules")
 		return fs
 	case "m":
-		add(fmt.Sprintf("%s is a materialized view, which Postgres does not replicate", own), "name the tables behind it in the rules")
+		add(CodeTableKind, fmt.Sprintf("%s is a materialized view, which Postgres does not replicate", own), "name the tables behind it in the rules")
 		return fs
 	case "f":
-		add(fmt.Sprintf("table %s is a foreign table, which Postgres does not replicate", own), "replicate it from its own server")
+		add(CodeTableKind, fmt.Sprintf("table %s is a foreign table, which Postgres does not replicate", own), "replicate it from its own server")
 		return fs
 	case "p":
 		return nil
 	}
 	switch t.persistence {
 	case "u":
-		add(fmt.Sprintf("table %s is unlogged, so its changes are not streamed", own), fmt.Sprintf("ALTER TABLE %s SET LOGGED", own))
+		add(CodePersistence, fmt.Sprintf("table %s is unlogged, so its changes are not streamed", own), fmt.Sprintf("ALTER TABLE %s SET LOGGED", own))
 	case "t":
-		add(fmt.Sprintf("table %s is temporary, so its changes are not streamed", own), "use a permanent table")
+		add(CodePersistence, fmt.Sprintf("table %s is temporary, so its changes are not streamed", own), "use a permanent table")
 	}
 	if t.method != "heap" {
-		add(fmt.Sprintf("table %s is kept by access method %s, weir reads heap", own, t.method),
+		add(CodeTableKind, fmt.Sprintf("table %s is kept by access method %s, weir reads heap", own, t.method),
 			fmt.Sprintf("ALTER TABLE %s SET ACCESS METHOD heap", own))
 	}
+	if !t.reachable {
+		add(CodeSchemaPrivilege, fmt.Sprintf("user %s may not use schema %s, which table %s is in", user, ident(t.schema), own),
+			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", ident(t.schema), ident(user)))
+	}
 	if !t.readable {
-		add(fmt.Sprintf("user %s may not read table %s", user, own), fmt.Sprintf("GRANT SELECT ON %s TO %s", own, ident(user)))
+		add(CodeTablePrivilege, fmt.Sprintf("user %s may not read table %s", user, own), fmt.Sprintf("GRANT SELECT ON %s TO %s", own, ident(user)))
 	}
 	if t.secured {
-		add(fmt.Sprintf("row-level security of table %s would hide rows from user %s", own, user),
+		add(CodeRowSecurity, fmt.Sprintf("row-level security of table %s would hide rows from user %s", own, user),
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS", ident(user)))
 	}
 	return append(fs, t.identityFaults(own)...)
@@ -116,16 +125,19 @@ func (t *table) identityFaults(own string) Faults {
 	case t.identity == "f", t.published && !t.keyed():
 	case t.identity == "n":
 		return Faults{{
+			Code:    CodeReplicaIdentity,
 			Message: fmt.Sprintf("table %s has replica identity nothing, so Postgres would refuse its updates and deletes once it is published", own),
 			Hint:    fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY DEFAULT; %s", own, insertOnly),
 		}}
 	case len(t.key) == 0 && t.identity == "i":
 		return Faults{{
+			Code:    CodeReplicaIdentity,
 			Message: fmt.Sprintf("the replica identity index of table %s is gone or invalid", own),
 			Hint:    fmt.Sprintf("%s, then ALTER TABLE %s REPLICA IDENTITY DEFAULT", primary, own),
 		}}
 	case len(t.key) == 0:
 		return Faults{{
+			Code: CodeReplicaIdentity,
 			Message: fmt.Sprintf("table %s has no primary key (a deferrable one does not count), so Postgres would refuse its updates and deletes "+
 				"once it is published", own),
 			Hint: fmt.Sprintf("%s, or ALTER TABLE %s REPLICA IDENTITY FULL; %s", primary, own, insertOnly),
@@ -134,6 +146,7 @@ func (t *table) identityFaults(own string) Faults {
 	for _, c := range t.columns {
 		if (slices.Contains(t.key, c.attnum) || t.identity == "f") && t.list != nil && !slices.Contains(t.list, c.name) && c.generated == "" {
 			return Faults{{
+				Code:    CodePublicationColumns,
 				Message: fmt.Sprintf("the publication's column list leaves out column %s of table %s, which its replica identity has", ident(c.name), own),
 				Hint:    fmt.Sprintf("ALTER PUBLICATION ... SET TABLE %s with a list that has it", own),
 			}}

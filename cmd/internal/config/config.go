@@ -33,6 +33,9 @@ type Source struct {
 	PublicationManagement Management `yaml:"publication_management"` // who creates and alters the publication
 }
 
+// Manual says that the publication is not weir's to change.
+func (s *Source) Manual() bool { return s.PublicationManagement == Manual }
+
 // TLS makes the server speak TLS, if there are files. They are read again when they change.
 type TLS struct {
 	Cert string `yaml:"cert"` // PEM: the certificate, then those between it and its authority

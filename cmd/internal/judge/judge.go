@@ -12,7 +12,10 @@ import (
 )
 
 // Source is a database to judge against.
-type Source struct{ Name, URI, Publication string }
+type Source struct {
+	Name, URI, Publication string
+	Manual                 bool // the publication is not weir's to change
+}
 
 // Verdict is what there is to say of a text.
 type Verdict struct {
@@ -38,7 +41,9 @@ func Text(ctx context.Context, text []byte, sources ...Source) (*Verdict, error)
 	}
 	schema := &syncrules.Schema{}
 	for _, src := range sources {
-		survey, err := replicator.ReadSurvey(ctx, src.URI, src.Publication, Tables(v.Program, src.Name))
+		survey, err := replicator.ReadSurvey(ctx, replicator.Config{
+			Name: src.Name, URI: src.URI, Publication: src.Publication, Manual: src.Manual,
+		}, Tables(v.Program, src.Name))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", src.Name, err)
 		}

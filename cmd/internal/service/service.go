@@ -130,7 +130,8 @@ func tokens(secrets []config.Secret) (out []string) {
 func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config {
 	src := &cfg.Sources[i]
 	return replicator.Config{
-		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication, Logger: log,
+		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication,
+		Manual: src.Manual(), Logger: log,
 		Snapshot: replicator.SnapshotConfig{
 			Concurrent: cfg.Snapshot.Concurrent, Workers: cfg.Snapshot.Workers,
 			MemoryLimit: int64(cfg.Snapshot.MemoryLimit), ChunkBytes: int64(cfg.Snapshot.ChunkBytes),
@@ -143,7 +144,7 @@ func (s *Service) deploySources() (out []deploys.Source) {
 	for i, src := range s.sources {
 		c := &s.cfg.Sources[i]
 		out = append(out, deploys.Source{
-			Source: src, Catalog: judge.Source{Name: c.Name, URI: string(c.URI), Publication: c.Publication}, Slot: c.Slot,
+			Source: src, Catalog: judge.Source{Name: c.Name, URI: string(c.URI), Publication: c.Publication, Manual: c.Manual()}, Slot: c.Slot,
 		})
 	}
 	return out
