@@ -80,4 +80,3 @@ func values(patterns []syncrules.TablePattern) string {
 	}
 	return strings.Join(rows, ", ")
 }
-

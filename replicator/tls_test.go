@@ -87,8 +87,8 @@ func secureServer(t *testing.T, ca *authority, hosts []string, ips ...net.IP) (*
 	t.Helper()
 	server := pgtest.StartServer(t, pgtest.Options{})
 	d := pgtest.NewOn(t, server)
-	d.Exec(itemTable + `CREATE ROLE pass SUPERUSER LOGIN PASSWORD 'secret-word'; CREATE ROLE cert SUPERUSER LOGIN;
-		ALTER SYSTEM SET ssl_ca_file = 'ca.crt'`)
+	d.Exec(itemTable + `CREATE ROLE pass SUPERUSER LOGIN PASSWORD 'secret-word'; CREATE ROLE cert SUPERUSER LOGIN`)
+	d.Exec("ALTER SYSTEM SET ssl_ca_file = 'ca.crt'")
 	d.Exec("ALTER SYSTEM SET ssl = on")
 	ca.leaf("server", "server", hosts, ips...)
 	for _, name := range []string{"ca.crt", "server.crt", "server.key"} {
@@ -152,6 +152,10 @@ func TestTLS(t *testing.T) {
 	ca.leaf("cert", "cert", nil)
 	ca.leaf("wrong", "somebody", nil)
 	other.leaf("stranger", "cert", nil)
+	ca.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "cert"}, NotAfter: time.Now().Add(-time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, "expired")
 	file := func(name string) string { return filepath.Join(dir, name) }
 	certificate := func(name string, params map[string]string) map[string]string {
 		params["sslcert"], params["sslkey"] = file(name+".crt"), file(name+".key")
@@ -177,7 +181,9 @@ func TestTLS(t *testing.T) {
 		{"certificate, verify-full", local, "cert", certificate("cert", map[string]string{"sslmode": "verify-full", "sslrootcert": file("ca.crt")}), ""},
 		{"no certificate", ip, "cert", map[string]string{"sslmode": "require"}, CodeLogin},
 		{"certificate of another user", ip, "cert", certificate("wrong", map[string]string{"sslmode": "require"}), CodeLogin},
-		{"certificate of another authority", ip, "cert", certificate("stranger", map[string]string{"sslmode": "require"}), CodeTLS},
+		// Go does not even send one that the server says it would not take.
+		{"certificate of another authority", ip, "cert", certificate("stranger", map[string]string{"sslmode": "require"}), CodeLogin},
+		{"expired certificate", ip, "cert", certificate("expired", map[string]string{"sslmode": "require"}), CodeTLS},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := Config{URI: secureURI(t, d, c.host, c.user, "secret-word", c.params), Slot: "tls", Publication: "tls"}
