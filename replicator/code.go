@@ -39,7 +39,6 @@ const (
 	CodeReplicaIdentity Code = "replica-identity"
 
 	// Of an examination only.
-	CodeSenders      Code = "wal-senders"
 	CodeSlotLost     Code = "slot-lost"
 	CodeSlotBudget   Code = "slot-budget"
 	CodeWALUnlimited Code = "wal-unlimited"
@@ -58,7 +57,7 @@ func Codes() []Code {
 		CodeSlots, CodeSlotForeign, CodeSlotInUse, CodeHistoryLost,
 		CodeTableMissing, CodePartition, CodeTableKind, CodePersistence, CodeTablePrivilege, CodeSchemaPrivilege, CodeRowSecurity,
 		CodeReplicaIdentity,
-		CodeSenders, CodeSlotLost, CodeSlotBudget, CodeWALUnlimited, CodeTransactions, CodeClock,
+		CodeSlotLost, CodeSlotBudget, CodeWALUnlimited, CodeTransactions, CodeClock,
 		CodeOther,
 	}
 }

@@ -69,11 +69,7 @@ func (s *Source) reportHolders(ctx context.Context) (stop func()) {
 func (s *Source) slotFault(err error) error {
 	switch code(err) {
 	case "53400":
-		return &Fault{
-			Code:    CodeSlots,
-			Message: "the server has no replication slot left",
-			Hint:    "drop one that is not in use, or: ALTER SYSTEM SET max_replication_slots = 20; then restart Postgres",
-		}
+		return noSlotLeft()
 	case "42501":
 		return replicationFault(s.sv.user)
 	}
@@ -99,11 +95,7 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 	case !sl.exists:
 		return nil
 	case sl.database != s.sv.database || sl.plugin != "pgoutput":
-		return &Fault{
-			Code:    CodeSlotForeign,
-			Message: fmt.Sprintf("slot %s belongs to something else (plugin %s, database %s)", name, sl.plugin, sl.database),
-			Hint:    "choose another name for the source's slot",
-		}
+		return slotForeign(name, sl)
 	case sl.active != 0:
 		return slotInUse(name, sl.active)
 	}
@@ -115,6 +107,24 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 	}
 	s.log.Warn("slot dropped", "slot", name)
 	return nil
+}
+
+func noSlotLeft() *Fault {
+	return &Fault{
+		Code:    CodeSlots,
+		Message: "the server has no replication slot left",
+		Hint: "drop one that is not in use: SELECT pg_drop_replication_slot('...'); or: ALTER SYSTEM SET max_replication_slots = 20; " +
+			"then restart Postgres",
+	}
+}
+
+func slotForeign(name string, sl slot) *Fault {
+	return &Fault{
+		Code:    CodeSlotForeign,
+		Message: fmt.Sprintf("slot %s belongs to something else (plugin %s, database %s)", name, sl.plugin, sl.database),
+		Hint: fmt.Sprintf("choose another name for the source's slot, or if nothing needs it any more: SELECT pg_drop_replication_slot(%s)",
+			literal(name)),
+	}
 }
 
 func slotInUse(name string, pid int32) *Fault {
