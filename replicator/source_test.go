@@ -16,9 +16,9 @@ bucket_definitions:
     data:
       - SELECT id, owner, amount, note FROM accounts
       - SELECT a || '.' || b AS id, v FROM pairs
-`
+` + ledgerRules
 
-const bankTables = `
+const bankTables = ledgerTable + `
 CREATE TABLE accounts (id int PRIMARY KEY, owner text, amount int NOT NULL, note text);
 ALTER TABLE accounts ALTER note SET STORAGE EXTERNAL;
 CREATE TABLE pairs (a text, b int, v text, PRIMARY KEY (a, b));
@@ -27,6 +27,7 @@ INSERT INTO pairs SELECT 'k' || i % 10, i, E'tab\t' || i FROM generate_series(1,
 `
 
 var bankTruth = []string{
+	ledgerTruth,
 	"SELECT 'accounts', id, json_build_object('id', id, 'owner', owner, 'amount', amount, 'note', note) FROM accounts",
 	"SELECT 'pairs', a || '.' || b, json_build_object('id', a || '.' || b, 'v', v) FROM pairs",
 }
@@ -62,6 +63,9 @@ func workload(t *testing.T, d *pgtest.Database, seed uint64, next func(*rand.Ran
 }
 
 func randomTransaction(r *rand.Rand) string {
+	if r.IntN(2) == 0 {
+		return ledgerTransaction(r)
+	}
 	var sql strings.Builder
 	sql.WriteString("BEGIN;")
 	for range 1 + r.IntN(4) {

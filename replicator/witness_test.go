@@ -15,19 +15,19 @@ import (
 // stays; the counters of rows 1 and 2 only grow, in the same transactions.
 const (
 	ledgerTable = `CREATE TABLE ledger (id int PRIMARY KEY, amount int NOT NULL, counter int NOT NULL);
-		INSERT INTO ledger SELECT i, 100, 0 FROM generate_series(1, 10) i;`
-	ledgerRules = `
-  ledger:
+		INSERT INTO ledger SELECT i, 100, 0 FROM generate_series(1, 10) i;
+`
+	ledgerRules = `  ledger:
     data:
       - SELECT id, amount, counter FROM ledger
 `
 	ledgerTruth = "SELECT 'ledger', id, json_build_object('id', id, 'amount', amount, 'counter', counter) FROM ledger"
 )
 
-// ledgerTransaction moves an amount, changes two keys so that they swap, and counts.
+// ledgerTransaction moves an amount, changes two keys so that they swap, and counts. Only one can be under way at a time.
 func ledgerTransaction(r *rand.Rand) string {
 	a, b := 3+r.IntN(8), 3+r.IntN(8)
-	return fmt.Sprintf(`BEGIN; UPDATE ledger SET amount = amount - 1 WHERE id = %d; UPDATE ledger SET amount = amount + 1 WHERE id = %d;
+	return fmt.Sprintf(`BEGIN; LOCK TABLE ledger IN EXCLUSIVE MODE; UPDATE ledger SET amount = amount - 1 WHERE id = %d; UPDATE ledger SET amount = amount + 1 WHERE id = %d;
 		UPDATE ledger SET id = -1 WHERE id = %[1]d; UPDATE ledger SET id = %[1]d WHERE id = %d; UPDATE ledger SET id = %[2]d WHERE id = -1;
 		UPDATE ledger SET counter = counter + 1 WHERE id = 1; UPDATE ledger SET counter = counter + 1 WHERE id = 2; COMMIT`, a, b, b)
 }

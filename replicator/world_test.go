@@ -31,6 +31,8 @@ type world struct {
 	source *Source
 	stop   func()
 	log    *logBuffer
+
+	witness *witness // nil if the rules know no ledger
 }
 
 // logBuffer keeps what was logged, for a test that fails.
@@ -54,9 +56,15 @@ func newWorld(t *testing.T, db *pgtest.Database, rules string, change func(cfg *
 	if change != nil {
 		change(&w.cfg)
 	}
+	if strings.Contains(rules, ledgerRules) {
+		w.witness = &witness{}
+	}
 	t.Cleanup(func() {
 		if w.stop != nil {
 			w.stop()
+		}
+		if w.witness != nil && w.witness.seen == 0 {
+			t.Error("no checkpoint was judged")
 		}
 		if t.Failed() {
 			t.Logf("log:\n%s", w.log.buf.String())
@@ -65,7 +73,7 @@ func newWorld(t *testing.T, db *pgtest.Database, rules string, change func(cfg *
 	return w
 }
 
-// start opens the store and runs writer and source.
+// start opens the store and runs writer, source and, if there is a ledger, its witness.
 func (w *world) start() {
 	w.t.Helper()
 	store, err := buckets.Open(w.path, buckets.Options{})
@@ -79,14 +87,29 @@ func (w *world) start() {
 	go func() { written <- store.Run(writing) }()
 	w.deploy(w.rules)
 	go func() { ran <- w.source.Run(running) }()
+	stopWatching := w.watch()
 	w.stop = func() {
 		w.stop = nil
 		stopRunning()
-		err := <-ran
+		err := errors.Join(<-ran, stopWatching())
 		stopWriting()
 		if err := errors.Join(err, <-written, store.Close(), buckets.Check(w.path)); err != nil {
 			w.t.Errorf("stop: %v", err)
 		}
+	}
+}
+
+// watch judges the checkpoints of the ledger until stop, which returns what was wrong.
+func (w *world) watch() (stop func() error) {
+	if w.witness == nil {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan error, 1)
+	go func() { watched <- watch(ctx, w.store, w.witness) }()
+	return func() error {
+		cancel()
+		return <-watched
 	}
 }
 
