@@ -34,7 +34,12 @@ var sessionSettings = map[string]string{
 	"statement_timeout":                   "0",
 	"lock_timeout":                        "0",
 	"idle_in_transaction_session_timeout": "0",
+	"idle_session_timeout":                "0",
+	"standard_conforming_strings":         "on",
 }
+
+// laterSettings are those that only newer servers have, so they can't come with the start of a session: transaction_timeout is of 17.
+const laterSettings = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 
 // parseURI parses a source's address into the settings of our sessions.
 func parseURI(uri string) (*pgx.ConnConfig, error) {
@@ -72,6 +77,7 @@ func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
 	base.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // no statement is kept: DDL changes tables under us
 	cfg.ConnConfig = base
 	cfg.BeforeConnect = c.refreshTLS
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return finishSettings(ctx, conn.PgConn()) }
 	cfg.MaxConns = int32(size)
 	cfg.MinConns = 0
 	return pgxpool.NewWithConfig(context.Background(), cfg)
@@ -90,7 +96,19 @@ func (c *Config) connectReplication(ctx context.Context, onNotice pgconn.NoticeH
 	if err != nil {
 		return nil, connectFault(ctx, cfg, err)
 	}
+	if err := finishSettings(ctx, conn); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
 	return conn, nil
+}
+
+// finishSettings makes the settings that can't come with the start of a session.
+func finishSettings(ctx context.Context, conn *pgconn.PgConn) error {
+	if _, err := conn.Exec(ctx, laterSettings).ReadAll(); err != nil {
+		return fmt.Errorf("set up session: %w", err)
+	}
+	return nil
 }
 
 // connectFault explains why no session could be opened.
@@ -132,6 +150,8 @@ func connectFault(ctx context.Context, cfg *pgx.ConnConfig, err error) error {
 		}
 	case "42501":
 		return replicationFault(cfg.User)
+	case "42704": // unrecognized configuration parameter
+		return &Fault{Message: fmt.Sprintf("Postgres at %s is too old, weir needs 14 or newer: %s", where, pg.Message), Hint: "upgrade Postgres"}
 	case "53300":
 		return &Fault{
 			Code:    CodeConnections,

@@ -124,7 +124,7 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	if hook := d.s.cfg.hooks.planning; hook != nil {
 		hook(ctx)
 	}
-	if err := d.checkSlot(ctx); err != nil {
+	if err := d.s.checkSlot(ctx); err != nil {
 		return err
 	}
 	if err := d.checkPublication(ctx); err != nil {

@@ -14,6 +14,7 @@ type State string
 const (
 	Connecting State = "connecting"   // not reached yet, or between two attempts
 	Validating State = "validating"   // checks, publication
+	Standby    State = "standing by"  // another weir has the source
 	Waiting    State = "waiting"      // for the slot: other transactions or another reader hold it up
 	Snapshot   State = "snapshotting" // sequential mode: the stream has not begun
 	Streaming  State = "streaming"
@@ -27,6 +28,7 @@ type Health struct {
 	Connected bool  // the stream, or the snapshot that precedes it, is running
 	Fatal     error // why Run returned, if it did so by itself
 	Faults    Faults
+	Warnings  Faults           // of what works, but may not for long
 	Waiting   string           // what is being waited for, "" for nothing
 	Position  buckets.Position // durable
 	Head      buckets.Position // end of the server's WAL, as last heard
@@ -47,8 +49,11 @@ type health struct {
 	waiting string
 	head    buckets.Position
 	fatal   error
-	slot    SlotHealth
 	behind  lag
+
+	slot    SlotHealth
+	warned  int    // of the WAL budget: the number of marks that are passed
+	warning Faults // about it
 }
 
 // Health reports how the source is. It never blocks on the network.
@@ -62,8 +67,10 @@ func (s *Source) Health() Health {
 		Source: s.cfg.Name, State: h.state, Since: h.since, Fatal: h.fatal,
 		Connected: h.state == Streaming || h.state == Snapshot,
 		Faults:    append(append(Faults{}, h.faults...), h.tables...),
+		Warnings:  h.warning,
+		Slot:      h.slot,
 		Waiting:   h.waiting, Position: pos, Head: head, Lag: int64(head - pos),
-		LagTime: h.behind.of(pos, time.Now()), Slot: h.slot,
+		LagTime: h.behind.of(pos, time.Now()),
 	}
 }
 
@@ -73,7 +80,7 @@ func (s *Source) enter(state State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.waiting = ""
-	if state == Streaming || state == Snapshot {
+	if state == Streaming || state == Snapshot || state == Standby {
 		h.faults = nil
 	}
 	if h.state == state {

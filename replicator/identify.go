@@ -100,7 +100,9 @@ const slotQuery = `
 SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')::text,
        CASE WHEN wal_status = 'lost' OR to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL OR to_jsonb(s) ->> 'conflicting' = 'true'
             THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', 'wal_removed') ELSE '' END,
-       coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint, h.head::text
+       coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint, h.head::text,
+       (SELECT CASE WHEN min(setting::bigint) < 0 THEN -1 ELSE max(setting::bigint) << 20 END FROM pg_settings
+        WHERE name IN ('max_slot_wal_keep_size', 'wal_keep_size'))
 FROM pg_replication_slots s,
      (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS head) h WHERE slot_name = $1`
 
@@ -108,7 +110,7 @@ func readSlot(ctx context.Context, q querier, name string) (slot, error) {
 	sl := slot{exists: true}
 	var confirmed, head string
 	err := q.QueryRow(ctx, slotQuery, name).Scan(&sl.plugin, &sl.database, &sl.active, &confirmed, &sl.lost,
-		&sl.wal.Status, &sl.wal.Safe, &sl.wal.Retained, &head)
+		&sl.wal.Status, &sl.wal.Safe, &sl.wal.Retained, &head, &sl.wal.Budget)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return slot{}, nil
 	}
@@ -168,8 +170,20 @@ func slotGone(name string) error {
 	}
 }
 
+// invalidations are the reasons why Postgres gives a slot up, with what to do so that it does not happen again.
+var invalidations = map[string]string{
+	"wal_removed":            "raise max_slot_wal_keep_size, and find out what kept weir from reading for so long",
+	"rows_removed":           "set hot_standby_feedback = on at the standby that has the slot, and let it reach its primary through a physical slot",
+	"wal_level_insufficient": "set wal_level = logical at the primary of the standby that has the slot",
+	"idle_timeout":           "raise idle_replication_slot_timeout, or set it to 0: weir was stopped for longer",
+}
+
 func slotLost(name, why string) error {
-	return &LostError{Why: fmt.Sprintf("slot %s was invalidated: %s", name, why), Hint: "raise max_slot_wal_keep_size"}
+	hint := invalidations[why]
+	if hint == "" {
+		hint = "see the server's log"
+	}
+	return &LostError{Why: fmt.Sprintf("slot %s was invalidated: %s", name, why), Hint: hint}
 }
 
 // checkBranch tells whether the server left the store's timeline behind the store's position: then nothing that the store has is

@@ -16,6 +16,7 @@ import (
 // link is a session's connection to the slot.
 type link struct {
 	conn  *pgconn.PgConn
+	hold  *hold            // of the source, against other weirs
 	start buckets.Position // where the store stands
 	fresh bool             // the slot was made in this session, after its publication
 	gate  *gate            // opens when the stream may begin
@@ -28,7 +29,10 @@ const closeTimeout = 5 * time.Second
 func (l *link) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = l.conn.Close(ctx) // it is over either way
+	if l.conn != nil {
+		_ = l.conn.Close(ctx) // it is over either way
+	}
+	l.hold.release()
 }
 
 // open reaches the source, validates it and brings slot, publication and store to where streaming can begin (architecture 5.1).
@@ -45,7 +49,16 @@ func (s *Source) open(ctx context.Context) (_ *link, err error) {
 		return nil, s.withTables(ctx, faults)
 	}
 	l := &link{gate: newGate()}
+	if l.hold, err = s.takeHold(ctx); err != nil {
+		return nil, err
+	}
 	if l.conn, err = s.cfg.connectReplication(ctx, l.heard(s.cfg.Publication)); err != nil {
+		l.close()
+		return nil, err
+	}
+	// Read again: while this weir stood by, the other one may have changed it.
+	if pub, err = readPublication(ctx, s.pool, s.cfg.Publication); err != nil {
+		l.close()
 		return nil, err
 	}
 	if err := s.attach(ctx, l, pub); err != nil {

@@ -217,7 +217,7 @@ func (d *driver) giveBack(ctx context.Context, t *task, err error) {
 // outcome lets only those errors end the session that no table can be tried again after.
 func (d *driver) outcome(ctx context.Context, err error) error {
 	var fatal *storeError
-	if ctx.Err() == nil && errors.As(err, &fatal) {
+	if ctx.Err() == nil && (errors.As(err, &fatal) || errors.Is(err, ErrHistoryLost)) {
 		return err
 	}
 	return nil

@@ -125,6 +125,9 @@ func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
 	sp := j.nextSpan(sec)
 	limit := j.s.cfg.Snapshot.ChunkBytes
 	var retry backoff
+	if err := j.s.checkSlot(ctx); err != nil {
+		return nil, err // what is read behind a lost slot is read for nothing
+	}
 	for {
 		c, err := j.s.readChunk(ctx, j.unit, j.progress.Filenode, sp, limit)
 		if err != nil && locked(err) {

@@ -102,6 +102,7 @@ func (s *Source) session(ctx context.Context) error {
 	}
 	defer l.close()
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.hold.watch(ctx) })
 	g.Go(func() error { return s.drive(ctx, l) })
 	g.Go(func() error {
 		if err := l.gate.wait(ctx); err != nil {

@@ -5,21 +5,6 @@ import (
 	"fmt"
 )
 
-// checkSlot finds a slot that is gone or was invalidated, also while the stream has not begun.
-func (d *driver) checkSlot(ctx context.Context) error {
-	sl, err := readSlot(ctx, d.s.pool, d.s.cfg.Slot)
-	switch {
-	case err != nil:
-		return err
-	case !sl.exists:
-		return slotGone(d.s.cfg.Slot)
-	case sl.lost != "":
-		return slotLost(d.s.cfg.Slot, sl.lost)
-	}
-	d.s.noteSlot(sl.wal, sl.head)
-	return nil
-}
-
 // checkPublication finds a publication that someone else dropped or changed: changes are missing from the stream then (I13).
 func (d *driver) checkPublication(ctx context.Context) error {
 	pub, err := readPublication(ctx, d.s.pool, d.s.cfg.Publication)
