@@ -241,10 +241,11 @@ func (c *catalog) version(id VersionID) *version {
 	return nil
 }
 
-// open reports whether nothing of v holds checkpoints back: each of its tables is done and no row is partial (I9).
+// open reports whether nothing of v holds checkpoints back: each of its tables is done and no row is partial (I9). A table of a
+// source that is not configured any more holds nothing back: nobody is there to complete it, and the other sources go on.
 func (c *catalog) open(v *version) bool {
 	for _, t := range c.tables {
-		if t.Phase == Done && t.Partials == 0 {
+		if t.Phase == Done && t.Partials == 0 || !slices.Contains(c.sourceNames, t.Source) {
 			continue
 		}
 		for _, d := range t.defs {

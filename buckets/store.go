@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,7 +122,19 @@ func Open(path string, opts Options) (*Store, error) {
 	if err := db.View(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())
 	}
+	s.warnAbandoned()
 	return s, nil
+}
+
+// warnAbandoned tells of tables that were being read when their source was taken out of the configuration: what is there of them is
+// served as it is.
+func (s *Store) warnAbandoned() {
+	for _, t := range s.catalog.tables {
+		if t.wanted() && t.Phase != Done && !slices.Contains(s.opts.Sources, t.Source) {
+			s.log.Warn("a table is served as far as it was read: its source is not configured any more; configure it again to complete the table, "+
+				"or deploy rules without it", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
+		}
+	}
 }
 
 // freshCounters are the first ids of a new store. Op ids start above those of any store lost before (I3), definition ids at a

@@ -32,7 +32,9 @@ func (l *link) close() {
 	if l.conn != nil {
 		_ = l.conn.Close(ctx) // it is over either way
 	}
-	l.hold.release()
+	if l.hold != nil {
+		l.hold.release()
+	}
 }
 
 // open reaches the source, validates it and brings slot, publication and store to where streaming can begin (architecture 5.1).

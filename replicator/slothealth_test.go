@@ -54,7 +54,7 @@ func TestWALBudget(t *testing.T) {
 	}
 	w = newWorld(t, d, itemRules, func(cfg *Config) {
 		cfg.Snapshot.ChunkBytes = 16 << 10
-		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation) {
+		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
 			if h := w.source.Health(); len(h.Warnings) > 0 {
 				worst.Store(&h.Slot)
 			}

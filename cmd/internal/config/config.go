@@ -31,6 +31,7 @@ type Source struct {
 	Publication string `yaml:"publication"` // likewise
 
 	PublicationManagement Management `yaml:"publication_management"` // who creates and alters the publication
+	OnSlotLoss            SlotLoss   `yaml:"on_slot_loss"`
 }
 
 // Manual says that the publication is not weir's to change.
@@ -136,6 +137,9 @@ func (c *Config) fill() {
 		}
 		if s.PublicationManagement == "" {
 			s.PublicationManagement = Auto
+		}
+		if s.OnSlotLoss == "" {
+			s.OnSlotLoss = LossResnapshot
 		}
 	}
 }

@@ -185,4 +185,23 @@ func (r *RowImages) UnmarshalText(text []byte) error {
 	return errors.New("write none or toast")
 }
 
-var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management), new(RowImages)}
+// SlotLoss says what to do when the stream can't go on where the store stands.
+type SlotLoss string
+
+// The policies.
+const (
+	LossResnapshot SlotLoss = "resnapshot" // read all tables again under a new slot
+	LossStop       SlotLoss = "stop"       // leave the source to the operator
+)
+
+// UnmarshalText accepts the policies that there are.
+func (p *SlotLoss) UnmarshalText(text []byte) error {
+	switch v := SlotLoss(text); v {
+	case LossResnapshot, LossStop:
+		*p = v
+		return nil
+	}
+	return errors.New("write resnapshot or stop")
+}
+
+var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management), new(RowImages), new(SlotLoss)}

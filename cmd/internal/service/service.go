@@ -131,7 +131,7 @@ func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config
 	src := &cfg.Sources[i]
 	return replicator.Config{
 		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication,
-		Manual: src.Manual(), Logger: log,
+		Manual: src.Manual(), OnLost: replicator.Policy(src.OnSlotLoss), Logger: log,
 		Snapshot: replicator.SnapshotConfig{
 			Concurrent: cfg.Snapshot.Concurrent, Workers: cfg.Snapshot.Workers,
 			MemoryLimit: int64(cfg.Snapshot.MemoryLimit), ChunkBytes: int64(cfg.Snapshot.ChunkBytes),
