@@ -34,12 +34,18 @@ const checkQuery = `SELECT pg_relation_filenode(c.oid), ` + shapeOf + ` FROM pg_
 type reading struct {
 	conn *pgconn.PgConn
 	unit *unit
+
+	foreign bool // a condition that somebody gave is evaluated
 }
 
 // begin locks the table and compares it with the plan. filenode 0 is not compared.
 func (r *reading) begin(ctx context.Context, filenode uint32) error {
 	name := ident(r.unit.schema, r.unit.name)
-	sql := "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '" + chunkLockTimeout + "';" +
+	mode := ""
+	if r.foreign {
+		mode = " READ ONLY; SET LOCAL statement_timeout = '" + conditionTimeout + "'"
+	}
+	sql := "BEGIN ISOLATION LEVEL READ COMMITTED" + mode + "; SET LOCAL lock_timeout = '" + chunkLockTimeout + "';" +
 		"SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;" + // physical order
 		"LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE;" +
 		fmt.Sprintf(checkQuery, literal(name))
@@ -104,22 +110,22 @@ type chunk struct {
 }
 
 // readChunk reads the rows of sp, and cuts before limit bytes are exceeded (but takes one row at least).
-func (s *Source) readChunk(ctx context.Context, u *unit, filenode uint32, sp span, limit int64) (*chunk, error) {
+func (s *Source) readChunk(ctx context.Context, u *unit, p *progress, sp span, limit int64) (*chunk, error) {
 	conn, err := s.chunks.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to read table %s: %w", ident(u.schema, u.name), err)
 	}
 	defer conn.Release()
-	r := &reading{conn: conn.Conn().PgConn(), unit: u}
+	r := &reading{conn: conn.Conn().PgConn(), unit: u, foreign: p.Where != ""}
 	defer r.abort(ctx)
-	if err := r.begin(ctx, filenode); err != nil {
+	if err := r.begin(ctx, p.Filenode); err != nil {
 		return nil, err
 	}
 	if hook := s.cfg.hooks.chunkChecked; hook != nil {
 		hook(ctx, u.rel)
 	}
 	buf := &chunkBuffer{columns: len(u.rel.Columns), limit: limit, last: sp.start}
-	_, err = r.conn.CopyTo(ctx, buf, copySQL(u, sp))
+	_, err = r.conn.CopyTo(ctx, buf, copySQL(u, sp, p.Where))
 	switch {
 	case errors.Is(err, errChunkFull):
 		// Leaving COPY early costs the connection, so another transaction flushes what this one has seen.
@@ -136,8 +142,8 @@ func (s *Source) readChunk(ctx context.Context, u *unit, filenode uint32, sp spa
 	return &chunk{rows: buf.rows, bytes: buf.bytes, next: tid{Block: sp.end}}, nil
 }
 
-// copySQL is the COPY of the rows of sp.
-func copySQL(u *unit, sp span) string {
+// copySQL is the COPY of the rows of sp that meet a condition, which was checked (checkCondition); "" for all.
+func copySQL(u *unit, sp span, where string) string {
 	var b strings.Builder
 	b.WriteString("COPY (SELECT ctid")
 	for i := range u.rel.Columns {
@@ -150,6 +156,9 @@ func copySQL(u *unit, sp span) string {
 	}
 	if u.filter != "" {
 		fmt.Fprintf(&b, " AND (%s)", u.filter)
+	}
+	if where != "" {
+		fmt.Fprintf(&b, " AND (%s\n)", where) // the line break ends a comment
 	}
 	b.WriteString(") TO STDOUT")
 	return b.String()

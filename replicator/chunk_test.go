@@ -39,7 +39,7 @@ func TestChunkHoldsOffRewrite(t *testing.T) {
 	}
 	s, u, l := chunked(t, d, cfg, `CREATE TABLE t (id int PRIMARY KEY, pad text); ALTER TABLE t SET (autovacuum_enabled = off);
 		INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i; DELETE FROM t WHERE id <= 1000`)
-	c, err := s.readChunk(t.Context(), u, l.filenode, span{start: tid{Block: l.blocks / 2}, open: true}, 1<<30)
+	c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{start: tid{Block: l.blocks / 2}, open: true}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestChunkHoldsOffRewrite(t *testing.T) {
 	if err := <-vacuumed; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.readChunk(t.Context(), u, l.filenode, span{open: true}, 1<<30); !errors.Is(err, errReplan) {
+	if _, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<30); !errors.Is(err, errReplan) {
 		t.Errorf("chunk of a rewritten table: %v, want errReplan", err)
 	}
 }
@@ -69,12 +69,12 @@ func TestChunkBehindDDL(t *testing.T) {
 			s, u, l := chunked(t, d, newConfig(d), "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 50) i")
 			other := d.Connect(t)
 			execOn(t, other, "BEGIN; "+ddl)
-			_, err := s.readChunk(t.Context(), u, l.filenode, span{open: true}, 1<<20)
+			_, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<20)
 			if !locked(err) {
 				t.Errorf("chunk of a locked table: %v, want a lock timeout", err)
 			}
 			execOn(t, other, "COMMIT")
-			if c, err := s.readChunk(t.Context(), u, l.filenode, span{open: true}, 1<<20); !errors.Is(err, errReplan) {
+			if c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<20); !errors.Is(err, errReplan) {
 				t.Errorf("chunk behind DDL: %+v, %v, want errReplan", c, err)
 			}
 		})
@@ -101,8 +101,8 @@ func TestChunksCoverTheTable(t *testing.T) {
 			seen := map[int]bool{}
 			for sp := (span{end: 7}); ; sp.end += 7 {
 				sp.open = sp.end >= l.blocks
-				c, err := s.readChunk(t.Context(), u, l.filenode, sp, test.limit)
-				for ; err == nil && c.cut; c, err = s.readChunk(t.Context(), u, l.filenode, sp, test.limit) {
+				c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, sp, test.limit)
+				for ; err == nil && c.cut; c, err = s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, sp, test.limit) {
 					collect(t, seen, c, test.limit)
 					sp.start = c.next
 				}
@@ -157,7 +157,7 @@ func TestChunkHonoursPublication(t *testing.T) {
 	if len(p.units) != 1 {
 		t.Fatalf("plan has %d units, faults %v", len(p.units), p.faults)
 	}
-	c, err := s.readChunk(t.Context(), p.units[0], 0, span{open: true}, 1<<20)
+	c, err := s.readChunk(t.Context(), p.units[0], &progress{}, span{open: true}, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

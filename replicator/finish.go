@@ -30,7 +30,8 @@ func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) erro
 		s.step(stepFence, t.ID)
 		nonce := newNonce()
 		done, err := s.store.Fence(ctx, t.ID, t.Generation, nonce, func(ctx context.Context) error {
-			err := emitMarker(ctx, s.pool, nonce)
+			at, err := emitMarkerAt(ctx, s.pool, nonce)
+			s.tasks.fence(t.ID, at)
 			s.step(stepFenced, t.ID)
 			return err
 		})

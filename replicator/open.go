@@ -51,22 +51,26 @@ func (s *Source) open(ctx context.Context) (_ *link, err error) {
 		return nil, s.withTables(ctx, faults)
 	}
 	l := &link{gate: newGate()}
+	opened := false
+	defer func() {
+		if !opened {
+			l.close()
+		}
+	}()
 	if l.hold, err = s.takeHold(ctx); err != nil {
 		return nil, err
 	}
 	if l.conn, err = s.cfg.connectReplication(ctx, l.heard(s.cfg.Publication)); err != nil {
-		l.close()
 		return nil, err
 	}
 	// Read again: while this weir stood by, the other one may have changed it.
 	if pub, err = readPublication(ctx, s.pool, s.cfg.Publication); err != nil {
-		l.close()
 		return nil, err
 	}
 	if err := s.attach(ctx, l, pub); err != nil {
-		l.close()
 		return nil, err
 	}
+	opened = true
 	return l, nil
 }
 

@@ -29,7 +29,9 @@ type section struct {
 type progress struct {
 	Filenode uint32    `json:"filenode"`
 	Shape    string    `json:"shape"`
-	Sections []section `json:"sections"`
+	Sections []section `json:"sections"`        // none: not divided yet
+	Asked    bool      `json:"asked,omitempty"` // somebody asked for the generation
+	Where    string    `json:"where,omitempty"` // the condition that rows have to meet to be read
 }
 
 // newProgress divides a table of so many blocks into n sections at most.

@@ -176,6 +176,9 @@ func (d *driver) chunk(ctx context.Context, t *task, chunked chan<- *task) error
 	if t.table.Phase == buckets.Chunking {
 		d.s.step(stepChunks, t.table.ID)
 		err := d.s.snapshotTable(ctx, t.unit, t.table)
+		if err != nil && conditional(&t.table) && conditionFailed(err) {
+			err = d.giveUp(ctx, t, err)
+		}
 		if err != nil && !errors.Is(err, buckets.ErrStaleGeneration) {
 			_ = pause(ctx, backoffMin)
 			d.giveBack(ctx, t, err)
@@ -184,6 +187,19 @@ func (d *driver) chunk(ctx context.Context, t *task, chunked chan<- *task) error
 	}
 	chunked <- t
 	return nil
+}
+
+// conditional tells whether only rows that meet a condition are read.
+func conditional(t *buckets.Table) bool {
+	p, err := decodeProgress(t.Progress)
+	return t.Progress != nil && err == nil && p.Where != ""
+}
+
+// giveUp ends a chunk phase whose condition fails on the data: the gate must not wait for it for good.
+func (d *driver) giveUp(ctx context.Context, t *task, why error) error {
+	d.s.log.Warn("resnapshot given up: its condition can't be evaluated", "table", ident(t.unit.schema, t.unit.name), "error", why)
+	d.s.tasks.gaveUp(t.table.ID, "the condition can't be evaluated: "+message(why))
+	return storeErr(ctx, d.s.store.StopReading(ctx, t.table.ID, t.table.Generation))
 }
 
 // complete takes a task over its fence, as soon as there is a stream.

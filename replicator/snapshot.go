@@ -40,6 +40,7 @@ func (s *Source) snapshotTable(ctx context.Context, u *unit, t buckets.Table) er
 		return err
 	}
 	began := time.Now()
+	s.tasks.start(t.ID, t.Generation)
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range j.progress.Sections {
 		g.Go(func() error { return j.readSection(ctx, i) })
@@ -59,18 +60,23 @@ func (j *job) plan(ctx context.Context) error {
 	}
 	j.total = l.blocks
 	j.perBlock = 1.5 * float64(l.bytes) / float64(max(l.blocks, 1)) // text is longer than what is stored
-	if j.have == nil {
+	j.progress = &progress{}
+	if j.have != nil {
+		if j.progress, err = decodeProgress(j.have); err != nil {
+			return err
+		}
+	}
+	if len(j.progress.Sections) == 0 {
 		n := 1
 		if j.s.cfg.Snapshot.Concurrent {
 			n = min(sectionsMax, j.s.cfg.Snapshot.Workers)
 		}
+		asked, where := j.progress.Asked, j.progress.Where
 		j.progress = newProgress(l.filenode, j.unit.shape, l.blocks, n)
+		j.progress.Asked, j.progress.Where = asked, where
 		return nil
 	}
-	if j.progress, err = decodeProgress(j.have); err != nil {
-		return err
-	}
-	if j.progress.Filenode != l.filenode || j.progress.Shape != j.unit.shape || len(j.progress.Sections) == 0 {
+	if j.progress.Filenode != l.filenode || j.progress.Shape != j.unit.shape {
 		return errReplan
 	}
 	return nil
@@ -82,6 +88,9 @@ func (j *job) readSection(ctx context.Context, i int) error {
 	saved <- nil
 	sec := j.progress.Sections[i]
 	for !sec.Done {
+		if err := j.s.tasks.unpaused(ctx, j.id); err != nil {
+			return errors.Join(err, <-saved)
+		}
 		release, err := j.admit(ctx)
 		if err != nil {
 			return errors.Join(err, <-saved)
@@ -129,7 +138,7 @@ func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
 		return nil, err // what is read behind a lost slot is read for nothing
 	}
 	for {
-		c, err := j.s.readChunk(ctx, j.unit, j.progress.Filenode, sp, limit)
+		c, err := j.s.readChunk(ctx, j.unit, j.progress, sp, limit)
 		if err != nil && locked(err) {
 			j.s.tasks.waiting(j.id, "a lock on the table")
 			if err := retry.wait(ctx); err != nil {

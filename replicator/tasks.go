@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,24 @@ type TableProgress struct {
 	Waiting      string // what it waits for, "" for nothing
 	Definitions  []buckets.DefinitionID
 	Stuck        int // how often in a row reading it has met an error that Postgres would give again
+	Paused       bool
+	Asked        bool             // it is read because somebody asked for it
+	Failed       string           // why the last resnapshot that somebody asked for was given up
+	Bytes        int64            // of rows that this process has read in this generation
+	Rate         float64          // rows a second, since this process began the generation
+	Fence        buckets.Position // that the stream has to pass; 0 while there is none
+
+	read   int64     // rows, by this process
+	since  time.Time // when it began to read
+	paused chan struct{}
+}
+
+// Left is how long the chunk phase may still take, 0 if nothing can be said.
+func (p *TableProgress) Left() time.Duration {
+	if p.Phase != buckets.Chunking || p.Rate <= 0 || p.Estimated <= p.Rows {
+		return 0
+	}
+	return time.Duration(float64(p.Estimated-p.Rows) / p.Rate * float64(time.Second))
 }
 
 // tasks is what the store does not know about tables.
@@ -54,6 +73,79 @@ func (t *tasks) waiting(id buckets.TableID, what string) {
 	t.entry(id).Waiting = what
 }
 
+// read notes a chunk that was stored.
+func (t *tasks) read(id buckets.TableID, gen buckets.Generation, rows int, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entry(id)
+	e.begin(gen)
+	e.read += int64(rows)
+	e.Bytes += bytes
+	if took := time.Since(e.since).Seconds(); took > 0 {
+		e.Rate = float64(e.read) / took
+	}
+}
+
+// begin forgets what an earlier generation has read.
+func (p *TableProgress) begin(gen buckets.Generation) {
+	if p.Generation != gen || p.since.IsZero() {
+		p.Generation, p.since, p.read, p.Bytes, p.Rate, p.Fence = gen, time.Now(), 0, 0, 0, 0
+	}
+}
+
+// start notes that a generation's chunk phase begins or goes on.
+func (t *tasks) start(id buckets.TableID, gen buckets.Generation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entry(id).begin(gen)
+}
+
+func (t *tasks) fence(id buckets.TableID, at buckets.Position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entry(id).Fence = at
+}
+
+// gaveUp notes why a resnapshot that somebody asked for was given up, "" when another one begins.
+func (t *tasks) gaveUp(id buckets.TableID, why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entry(id).Failed = why
+}
+
+func (t *tasks) pause(id buckets.TableID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entry(id); e.paused == nil {
+		e.paused = make(chan struct{})
+	}
+}
+
+func (t *tasks) resume(id buckets.TableID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entry(id); e.paused != nil {
+		close(e.paused)
+		e.paused = nil
+	}
+}
+
+// unpaused returns when the table is not paused, or ctx ends.
+func (t *tasks) unpaused(ctx context.Context, id buckets.TableID) error {
+	t.mu.Lock()
+	paused := t.entry(id).paused
+	t.mu.Unlock()
+	if paused == nil {
+		return nil
+	}
+	select {
+	case <-paused:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Progress lists the tracked tables of the source.
 func (s *Source) Progress() []TableProgress {
 	tables := s.store.Tables(s.cfg.Name)
@@ -68,6 +160,13 @@ func (s *Source) Progress() []TableProgress {
 		}
 		p.Phase, p.Generation, p.Rows, p.Partials = t.Phase, t.Generation, t.Rows, t.Partials
 		p.Definitions = t.Definitions
+		p.Paused, p.Asked = p.paused != nil, asked(t)
+		if t.Phase != buckets.Repairing {
+			p.Fence = 0
+		}
+		if conditional(t) {
+			p.Estimated = 0 // nobody knows how many rows meet the condition
+		}
 		out = append(out, p)
 	}
 	return slices.Clip(out)
