@@ -56,7 +56,7 @@ var conditionForms = [][2]string{
 func (s *Source) checkCondition(ctx context.Context, oid uint32, condition string) error {
 	pool := s.side.Load()
 	if pool == nil {
-		return errNotConnected
+		return ErrNotConnected
 	}
 	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		var name string
@@ -104,4 +104,13 @@ func conditionFailed(err error) bool {
 		return true
 	}
 	return false
+}
+
+// conditionFault says why reading failed. What the server says of data can hold a row's values, so only its code is shown then.
+func conditionFault(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "25") || pg.Code == "57014") {
+		return "the condition can't be evaluated: " + pg.Message
+	}
+	return fmt.Sprintf("the condition can't be evaluated: SQLSTATE %s on some row; run it as a query to see more", code(err))
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/weirsync/weir/buckets"
 )
 
-// errNotConnected is what Head and Mark return while the source has not been reached yet.
-var errNotConnected = errors.New("the source is not connected")
+// ErrNotConnected is what Head and Mark return while the source has not been reached yet.
+var ErrNotConnected = errors.New("the source is not connected")
 
 // Head returns the position that the stream will have reached when everything committed before the call has been delivered.
 func (s *Source) Head(ctx context.Context) (buckets.Position, error) {
 	pool := s.side.Load()
 	if pool == nil {
-		return 0, errNotConnected
+		return 0, ErrNotConnected
 	}
 	var text string
 	err := again(ctx, func() error {
@@ -53,7 +53,7 @@ func normalise(p buckets.Position) buckets.Position {
 func (s *Source) Mark(ctx context.Context) error {
 	pool := s.side.Load()
 	if pool == nil {
-		return errNotConnected
+		return ErrNotConnected
 	}
 	sql := "SELECT pg_logical_emit_message(true, $1, $2)"
 	if s.version.Load() >= 170000 {

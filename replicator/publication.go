@@ -157,14 +157,5 @@ func code(err error) string {
 	return ""
 }
 
-// message is what the server says in err, without its context, which can hold row data.
-func message(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Message
-	}
-	return err.Error()
-}
-
 // locked tells that a lock was not to be had in time, or that a deadlock was broken.
 func locked(err error) bool { return code(err) == "55P03" || code(err) == "40P01" }

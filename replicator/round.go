@@ -197,8 +197,9 @@ func conditional(t *buckets.Table) bool {
 
 // giveUp ends a chunk phase whose condition fails on the data: the gate must not wait for it for good.
 func (d *driver) giveUp(ctx context.Context, t *task, why error) error {
-	d.s.log.Warn("resnapshot given up: its condition can't be evaluated", "table", ident(t.unit.schema, t.unit.name), "error", why)
-	d.s.tasks.gaveUp(t.table.ID, "the condition can't be evaluated: "+message(why))
+	reason := conditionFault(why)
+	d.s.log.Warn("resnapshot given up", "table", ident(t.unit.schema, t.unit.name), "why", reason)
+	d.s.tasks.gaveUp(t.table.ID, reason)
 	return storeErr(ctx, d.s.store.StopReading(ctx, t.table.ID, t.table.Generation))
 }
 

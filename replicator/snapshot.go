@@ -211,6 +211,7 @@ func (j *job) save(ctx context.Context, i int, sec section, c *chunk) error {
 	}
 	j.progress.Sections[i] = sec
 	j.rows += int64(len(c.rows))
+	j.s.tasks.read(j.id, j.gen, len(c.rows), c.bytes)
 	j.s.step(stepSaved, j.id)
 	return nil
 }

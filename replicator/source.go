@@ -47,6 +47,12 @@ func New(cfg Config, store *buckets.Store) *Source {
 	return s
 }
 
+// Name returns the source's name.
+func (s *Source) Name() string { return s.cfg.Name }
+
+// Slot returns the name of its slot.
+func (s *Source) Slot() string { return s.cfg.Slot }
+
 // settled is how long a session has to last for the next one to be tried at once.
 const settled = 30 * time.Second
 

@@ -170,7 +170,7 @@ func (w *world) until(ok func() bool) {
 func (w *world) catchUp(ctx context.Context) buckets.Position {
 	w.t.Helper()
 	head, err := w.source.Head(ctx)
-	for errors.Is(err, errNotConnected) && pause(ctx, time.Millisecond) == nil {
+	for errors.Is(err, ErrNotConnected) && pause(ctx, time.Millisecond) == nil {
 		head, err = w.source.Head(ctx)
 	}
 	if err == nil {

@@ -6,12 +6,14 @@ import (
 	"github.com/weirsync/weir/buckets"
 )
 
-// Config of a Server. Store, Rules and Sources are needed.
+// Config of a Server. Store, Rules, Sources, Replication and Memory are needed.
 type Config struct {
-	Tokens    []string // any of them opens the routes; none: they are closed
-	Store     *buckets.Store
-	Rules     Rules
-	Sources   Sources
-	RulesFile bool         // the configuration names a rules file: PowerSync's tools may not deploy then, as with its own service
-	Logger    *slog.Logger // discards by default
+	Tokens      []string // any of them opens the routes; none: they are closed
+	Store       *buckets.Store
+	Rules       Rules
+	Sources     Sources
+	Replication Replication
+	Memory      func() MemoryStatus
+	RulesFile   bool         // the configuration names a rules file: PowerSync's tools may not deploy then, as with its own service
+	Logger      *slog.Logger // discards by default
 }

@@ -27,6 +27,8 @@ type answer interface {
 func (s *Server) routes() []route {
 	return []route{
 		{pattern: "GET /api/v1/openapi.yaml", public: true, open: s.openOpenAPI},
+		{pattern: "GET /api/v1/status", open: s.openOverview},
+		{pattern: "POST /api/v1/resnapshot", open: s.openResnapshot},
 		{pattern: "GET /api/v1/rules/versions", open: s.openVersions},
 		{pattern: "GET /api/v1/rules/versions/{version}", open: s.openVersion},
 		{pattern: "GET /api/v1/rules/status", open: s.openStatus},

@@ -22,7 +22,10 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newCheck(), newCompact(), newDemo(), newDoctor(), newRules(), newServe(), newSync(), newToken(), newVersion())
+	root.AddCommand(
+		newCheck(), newCompact(), newDemo(), newDoctor(), newResnapshot(), newRules(), newServe(), newStatus(), newSync(), newToken(),
+		newVersion(),
+	)
 	return root
 }
 

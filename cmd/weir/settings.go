@@ -40,8 +40,12 @@ func addConfigFlag(cmd *cobra.Command) {
 func addKeyFlags(cmd *cobra.Command) {
 	for _, f := range keyFlags {
 		cmd.Flags().String(f.name, "", f.usage)
+		cmd.Flags().Lookup(f.name).Annotations = map[string][]string{keyAnnotation: {f.key}}
 	}
 }
+
+// keyAnnotation tells flags that stand for a key from others of the same name.
+const keyAnnotation = "key"
 
 // loadConfig reads the configuration as the command's flags say.
 func loadConfig(cmd *cobra.Command, needSource bool) (*config.Config, error) {
@@ -82,7 +86,7 @@ func readConfigFile(cmd *cobra.Command) (name string, text []byte, err error) {
 func changedFlags(flags *pflag.FlagSet) []config.Flag {
 	var changed []config.Flag
 	for _, f := range keyFlags {
-		if flag := flags.Lookup(f.name); flag != nil && flag.Changed {
+		if flag := flags.Lookup(f.name); flag != nil && flag.Changed && flag.Annotations[keyAnnotation] != nil {
 			changed = append(changed, config.Flag{Name: "--" + f.name, Key: f.key, Text: flag.Value.String()})
 		}
 	}

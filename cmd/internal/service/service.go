@@ -79,7 +79,8 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}
 	s.deploys = deploys.New(s.store, s.deploySources(), log)
 	s.admin = admin.New(admin.Config{
-		Tokens: tokens(cfg.API.Tokens), Store: s.store, Rules: s.deploys, Sources: s.deploys, RulesFile: s.rules != "", Logger: log,
+		Tokens: tokens(cfg.API.Tokens), Store: s.store, Rules: s.deploys, Sources: s.deploys, Replication: administered{s.sources, s.store}, Memory: s.memory,
+		RulesFile: s.rules != "", Logger: log,
 	})
 	var api http.Handler // beside the clients' routes, unless it has a listener of its own
 	if s.back == nil {
