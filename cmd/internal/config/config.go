@@ -31,7 +31,7 @@ type Source struct {
 	Publication string `yaml:"publication"` // likewise
 
 	PublicationManagement Management `yaml:"publication_management"` // who creates and alters the publication
-	OnSlotLoss            SlotLoss   `yaml:"on_slot_loss"`
+	OnSlotLoss            SlotLoss   `yaml:"on_slot_loss"`           // what to do when the stream cannot go on where the store stands
 }
 
 // Manual says that the publication is not weir's to change.
