@@ -173,7 +173,6 @@ func (st *stream) change(ctx context.Context, data []byte) error {
 		return err
 	}
 	st.last = max(st.last, end)
-	st.s.heardHead(buckets.Position(st.received.Load()))
 	return nil
 }
 
