@@ -28,6 +28,7 @@ const (
 	CodeSlotForeign Code = "slot-foreign"
 	CodeSlotInUse   Code = "slot-in-use"
 	CodeHistoryLost Code = "history-lost"
+	CodeSlotBudget  Code = "slot-budget" // a warning
 
 	CodeTableMissing    Code = "table-missing"
 	CodePartition       Code = "partition"
@@ -40,7 +41,6 @@ const (
 
 	// Of an examination only.
 	CodeSlotLost     Code = "slot-lost"
-	CodeSlotBudget   Code = "slot-budget"
 	CodeWALUnlimited Code = "wal-unlimited"
 	CodeTransactions Code = "old-transactions"
 	CodeClock        Code = "clock"

@@ -151,7 +151,11 @@ func connectFault(ctx context.Context, cfg *pgx.ConnConfig, err error) error {
 	case "42501":
 		return replicationFault(cfg.User)
 	case "42704": // unrecognized configuration parameter
-		return &Fault{Message: fmt.Sprintf("Postgres at %s is too old, weir needs 14 or newer: %s", where, pg.Message), Hint: "upgrade Postgres"}
+		return &Fault{
+			Code:    CodeVersion,
+			Message: fmt.Sprintf("Postgres at %s is too old, weir needs 14 or newer: %s", where, pg.Message),
+			Hint:    "upgrade Postgres",
+		}
 	case "53300":
 		return &Fault{
 			Code:    CodeConnections,

@@ -23,7 +23,7 @@ type hold struct{ conn *pgx.Conn }
 func (s *Source) takeHold(ctx context.Context) (*hold, error) {
 	cfg, err := parseURI(s.cfg.URI)
 	if err != nil {
-		return nil, &Fault{Message: err.Error()}
+		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
 	cfg.RuntimeParams["application_name"] = s.cfg.applicationName("hold")
 	conn, err := pgx.ConnectConfig(ctx, cfg)

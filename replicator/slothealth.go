@@ -39,6 +39,7 @@ func (h *SlotHealth) passed() (n int) {
 // warning says how near the slot is to being lost.
 func (h *SlotHealth) warning(name string) *Fault {
 	return &Fault{
+		Code: CodeSlotBudget,
 		Message: fmt.Sprintf("slot %s may fall behind by %s more before Postgres removes WAL that it needs (budget %s, wal_status %s)",
 			name, mebibytes(max(h.Safe, 0)), mebibytes(h.Budget), h.Status),
 		Hint: "raise max_slot_wal_keep_size, or see in weir status what holds the stream back; while sequential snapshots run it waits: set snapshot.concurrent",
