@@ -19,6 +19,7 @@ func TestBackendsTerminated(t *testing.T) {
 		"all":       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'weir%' AND datname = current_database()",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(bankTables)
 			conn := d.Connect(t)

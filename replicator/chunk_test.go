@@ -65,6 +65,7 @@ func TestChunkBehindDDL(t *testing.T) {
 		"identity": "ALTER TABLE t REPLICA IDENTITY FULL",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			s, u, l := chunked(t, d, newConfig(d), "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 50) i")
 			other := d.Connect(t)
@@ -96,6 +97,7 @@ func TestChunksCoverTheTable(t *testing.T) {
 		{"empty", "", 1000, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			s, u, l := chunked(t, d, newConfig(d), "CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t SET (autovacuum_enabled = off); "+test.ddl)
 			seen := map[int]bool{}

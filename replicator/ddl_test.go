@@ -32,6 +32,7 @@ func TestDDL(t *testing.T) {
 	} {
 		for _, then := range []string{"", "; UPDATE items SET id = id + 100 WHERE id < 5"} {
 			t.Run(name+then, func(t *testing.T) {
+				t.Parallel()
 				d := pgtest.New(t)
 				d.Exec(itemTable)
 				w := newWorld(t, d, starRules, func(cfg *Config) {
@@ -55,6 +56,7 @@ func TestDDL(t *testing.T) {
 func TestRewriteInMidSnapshot(t *testing.T) {
 	for _, rewrite := range []string{"VACUUM FULL items", "CLUSTER items USING items_pkey", "ALTER TABLE items ALTER v TYPE varchar(100)"} {
 		t.Run(rewrite, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(itemTable + "INSERT INTO items SELECT i, 'more', 'x' FROM generate_series(100, 3000) i; DELETE FROM items WHERE id % 3 = 0")
 			conn := d.Connect(t)

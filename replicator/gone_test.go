@@ -23,6 +23,7 @@ func TestTableGoes(t *testing.T) {
 		"leaf dropped":           {leaves, `DROP TABLE items_b`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				d.Exec(c.before)

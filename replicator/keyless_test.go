@@ -47,6 +47,7 @@ func TestEqualRows(t *testing.T) {
 		"truncate":       "TRUNCATE bag; INSERT INTO bag VALUES ('k1', NULL, NULL, 1, NULL), ('k1', NULL, NULL, 1, NULL)",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				d.Exec(bagTable)
@@ -83,6 +84,7 @@ func TestEqualRows(t *testing.T) {
 func TestInsertOnlyTable(t *testing.T) {
 	for _, identity := range []string{"DEFAULT", "NOTHING"} {
 		t.Run(identity, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec("CREATE TABLE bag (kind text, v json, at point, n numeric, big text); ALTER TABLE bag REPLICA IDENTITY " + identity)
 			d.Exec("INSERT INTO bag VALUES ('a', NULL, NULL, 1, NULL), ('a', NULL, NULL, 1, NULL)")
@@ -103,7 +105,7 @@ func TestInsertOnlyTable(t *testing.T) {
 
 // TestEveryKeyResumes: whatever the key is, a restart repeats one chunk per worker at most and begins no new generation.
 func TestEveryKeyResumes(t *testing.T) {
-	const rows = 3000
+	const rows = 1500
 	for name, key := range map[string]string{
 		"composite": "ALTER TABLE items ADD PRIMARY KEY (a, b)",
 		"uuid":      "ALTER TABLE items ADD PRIMARY KEY (u)",
@@ -113,6 +115,7 @@ func TestEveryKeyResumes(t *testing.T) {
 		"none":      "ALTER TABLE items REPLICA IDENTITY FULL",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				d.Exec(fmt.Sprintf(`CREATE TABLE items (a int NOT NULL, b text NOT NULL, u uuid NOT NULL, n numeric NOT NULL, id text NOT NULL, v text);

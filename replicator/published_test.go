@@ -14,6 +14,7 @@ func TestPublicationChangedWhileDown(t *testing.T) {
 		"flags off and on": {"ALTER PUBLICATION %p SET (publish = 'insert')", "ALTER PUBLICATION %p SET (publish = 'insert,update,delete,truncate')"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(itemTable)
 			w := newWorld(t, d, itemRules, nil)

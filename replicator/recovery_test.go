@@ -111,6 +111,7 @@ func TestLostSlot(t *testing.T) {
 		"slot moved on":         "SELECT pg_replication_slot_advance('SLOT', pg_current_wal_lsn())",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(itemTable)
 			w := newWorld(t, d, itemRules, nil)

@@ -14,6 +14,7 @@ import (
 func TestRestartAtEachStep(t *testing.T) {
 	for _, step := range []string{"begin", "chunks", "read", "fence"} {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				d.Exec(bankTables)

@@ -24,6 +24,7 @@ func TestNoCheckpointBetweenShapes(t *testing.T) {
 		"key":              "ALTER TABLE items DROP CONSTRAINT items_pkey; ALTER TABLE items ADD PRIMARY KEY (id, code)",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(itemTable + "ALTER TABLE items ADD code int NOT NULL DEFAULT 1")
 			release := make(chan struct{})

@@ -105,8 +105,14 @@ func seedOf(t *testing.T) uint64 {
 }
 
 func modes(t *testing.T, run func(t *testing.T, mode func(*Config))) {
-	t.Run("sequential", func(t *testing.T) { run(t, func(*Config) {}) })
-	t.Run("concurrent", func(t *testing.T) { run(t, concurrent) })
+	t.Run("sequential", func(t *testing.T) {
+		t.Parallel()
+		run(t, func(*Config) {})
+	})
+	t.Run("concurrent", func(t *testing.T) {
+		t.Parallel()
+		run(t, concurrent)
+	})
 }
 
 // concurrent is a mode with small chunks.
