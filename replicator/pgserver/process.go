@@ -93,7 +93,8 @@ func (l *serverLog) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	if !l.isReady && len(l.head) < headMax {
 		l.head = append(l.head, b...)
-		if bytes.Contains(l.head, []byte("database system is ready to accept connections")) {
+		// It goes on with "connections", or with "read-only connections" on a standby.
+		if bytes.Contains(l.head, []byte("database system is ready to accept ")) {
 			l.isReady, l.head = true, nil
 			close(l.ready)
 		}
