@@ -73,25 +73,29 @@ func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Tabl
 	return out, nil
 }
 
-// Untrack declares that a table is gone from its source: dropped, detached, or under a name that no rule reads. Its rows go from all
-// buckets, at one checkpoint. The caller has awaited a marker since it saw the table gone. Track brings the table back, in phase
-// Registered.
-func (s *Store) Untrack(ctx context.Context, id TableID) error {
+// Untrack declares that tables are gone from their source: dropped, detached, or under a name that no rule reads. The rows of all of them
+// go from all buckets, at one checkpoint: a partitioned table goes with its leaves. The caller has awaited a marker since it saw them gone.
+// Track brings a table back, in phase Registered.
+func (s *Store) Untrack(ctx context.Context, ids ...TableID) error {
 	return s.do(ctx, func(b *batch) error {
-		t := s.catalog.tables[id]
-		if t == nil || t.dropped {
-			return nil
+		for _, id := range ids {
+			if t := s.catalog.tables[id]; t != nil && !t.dropped {
+				b.untrack(t)
+			}
 		}
-		b.refuse(t)
-		b.change(t, func() {
-			t.Generation++ // every row is of an older one
-			t.Phase, t.Partials, t.Rows, t.Progress = Repairing, 0, 0, nil
-			t.dropped, t.sweep, t.cursor, t.swept = true, true, nil, false
-		})
-		b.look = true
-		s.log.Info("table is gone", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
 		return nil
 	})
+}
+
+func (b *batch) untrack(t *table) {
+	b.refuse(t)
+	b.change(t, func() {
+		t.Generation++ // every row is of an older one
+		t.Phase, t.Partials, t.Rows, t.Progress = Repairing, 0, 0, nil
+		t.dropped, t.sweep, t.cursor, t.swept = true, true, nil, false
+	})
+	b.look = true
+	b.s.log.Info("table is gone", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
 }
 
 func (b *batch) track(source string, rel *Relation) error {

@@ -46,7 +46,6 @@ func (r *reading) begin(ctx context.Context, filenode uint32) error {
 		mode = " READ ONLY; SET LOCAL statement_timeout = '" + conditionTimeout + "'"
 	}
 	sql := "BEGIN ISOLATION LEVEL READ COMMITTED" + mode + "; SET LOCAL lock_timeout = '" + chunkLockTimeout + "';" +
-		"SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;" + // physical order
 		"LOCK TABLE ONLY " + name + " IN ACCESS SHARE MODE;" +
 		fmt.Sprintf(checkQuery, literal(name))
 	results, err := r.conn.Exec(ctx, sql).ReadAll()
@@ -94,6 +93,11 @@ func replanned(err error) error {
 	return err
 }
 
+// physicalOrder has rows come in the order of their places, which a cut chunk goes on in: not from where another scan of the table is, not
+// from several workers, and not by an index, which the publication's row filter could ask for.
+const physicalOrder = "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;" +
+	"SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
+
 // span is a range of rows in their physical order.
 type span struct {
 	start tid
@@ -123,6 +127,9 @@ func (s *Source) readChunk(ctx context.Context, u *unit, p *progress, sp span, l
 	}
 	if hook := s.cfg.hooks.chunkChecked; hook != nil {
 		hook(ctx, u.rel)
+	}
+	if _, err := r.conn.Exec(ctx, physicalOrder).ReadAll(); err != nil {
+		return nil, fmt.Errorf("set the order of rows: %w", err)
 	}
 	buf := &chunkBuffer{columns: len(u.rel.Columns), limit: limit, last: sp.start}
 	_, err = r.conn.CopyTo(ctx, buf, copySQL(u, sp, p.Where))

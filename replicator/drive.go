@@ -171,16 +171,20 @@ func (d *driver) markUnbegun(u *unit, tables []buckets.Table) {
 }
 
 // orphans looks at the tracked tables that the plan does not have. One that is unfit stays as it is until it is mended; one that is
-// gone, or detached, or renamed away, loses its rows.
+// gone, or detached, or renamed away, loses its rows, together with all that are found gone at the same time.
 func (d *driver) orphans(ctx context.Context) {
+	var gone []buckets.TableID
 	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
 		switch {
 		case d.plan.unit(t.Relation.OID) != nil:
 		case d.plan.seen[t.Relation.OID]:
 			d.s.tasks.waiting(t.ID, "the table is unfit")
 		case d.take(t.ID):
-			d.group.Go(func() error { return d.drop(ctx, t) })
+			gone = append(gone, t.ID)
 		}
+	}
+	if len(gone) > 0 {
+		d.group.Go(func() error { return d.drop(ctx, gone) })
 	}
 }
 
@@ -195,9 +199,13 @@ func (d *driver) take(id buckets.TableID) bool {
 	return true
 }
 
-// drop removes a table's rows, behind what the stream still has of it.
-func (d *driver) drop(ctx context.Context, t buckets.Table) error {
-	defer d.leave(t.ID)
+// drop removes the rows of tables, behind what the stream still has of them.
+func (d *driver) drop(ctx context.Context, ids []buckets.TableID) error {
+	defer func() {
+		for _, id := range ids {
+			d.leave(id)
+		}
+	}()
 	d.l.gate.open()
 	nonce := newNonce()
 	err := d.s.store.AwaitMarker(ctx, d.s.cfg.Name, nonce, func(ctx context.Context) error {
@@ -206,5 +214,5 @@ func (d *driver) drop(ctx context.Context, t buckets.Table) error {
 	if err != nil {
 		return d.outcome(ctx, fmt.Errorf("await marker: %w", err))
 	}
-	return d.outcome(ctx, storeErr(ctx, d.s.store.Untrack(ctx, t.ID)))
+	return d.outcome(ctx, storeErr(ctx, d.s.store.Untrack(ctx, ids...)))
 }

@@ -1,0 +1,51 @@
+package replicator
+
+import (
+	"testing"
+
+	"github.com/weirsync/weir/replicator/pgtest"
+)
+
+const namesRules = `
+bucket_definitions:
+  all:
+    data:
+      - SELECT id, "Some ""value""" AS v FROM "Odd schema"."It's a ""table""" AS odd
+      - SELECT id, v FROM plain.items
+      - SELECT id, v FROM "order" AS reserved
+`
+
+const namesTables = `
+CREATE SCHEMA "Odd schema";
+CREATE SCHEMA plain;
+CREATE TABLE "Odd schema"."It's a ""table""" (id int, "The, key)" text, "Some ""value""" text, PRIMARY KEY ("The, key)", id));
+ALTER TABLE "Odd schema"."It's a ""table""" ALTER "Some ""value""" SET STORAGE EXTERNAL;
+INSERT INTO "Odd schema"."It's a ""table""" SELECT i, E'k''\\' || i, repeat(md5(i::text), 100) FROM generate_series(1, 100) i;
+CREATE TABLE plain.items (id int PRIMARY KEY, v text);
+INSERT INTO plain.items VALUES (1, 'in schema plain');
+CREATE TABLE items (id int PRIMARY KEY, v text);
+INSERT INTO items VALUES (1, 'in schema public');
+CREATE TABLE "order" (id int PRIMARY KEY, v text);
+INSERT INTO "order" VALUES (1, 'a');
+`
+
+var namesTruth = []string{
+	`SELECT 'odd', id, json_build_object('id', id, 'v', "Some ""value""") FROM "Odd schema"."It's a ""table"""`,
+	"SELECT 'items', id, json_build_object('id', id, 'v', v) FROM plain.items",
+	`SELECT 'reserved', id, json_build_object('id', id, 'v', v) FROM "order"`,
+}
+
+// TestNames: names that have to be quoted and names in other schemas work on every path: publication, chunk, stream and re-read.
+func TestNames(t *testing.T) {
+	modes(t, func(t *testing.T, mode func(*Config)) {
+		d := pgtest.New(t)
+		d.Exec(namesTables)
+		w := newWorld(t, d, namesRules, mode)
+		w.start()
+		w.compare(namesTruth...)
+		d.Exec(`UPDATE "Odd schema"."It's a ""table""" SET id = id + 1000 WHERE id % 10 = 0; UPDATE plain.items SET v = 'x'; UPDATE items SET v = 'y';
+			UPDATE "Odd schema"."It's a ""table""" SET "The, key)" = "The, key)" || E'"\\' WHERE id % 7 = 0;
+			INSERT INTO "order" VALUES (2, 'b'); DELETE FROM "Odd schema"."It's a ""table""" WHERE id = 1`)
+		w.compare(namesTruth...)
+	})
+}
