@@ -21,15 +21,15 @@ type table struct {
 	partition    bool
 	kind         string // pg_class.relkind
 	persistence  string
-	method       string // table access method
-	identity     string // pg_class.relreplident
-	secured      bool   // row-level security applies to our role
-	readable     bool   // our role may SELECT
-	reachable    bool   // our role has USAGE of the schema
-	estimate     int64  // rows, from the last ANALYZE; -1: there was none
-	bytes        int64  // in the file and its TOAST table, from the same
-	shape        string // see shapeOf
-	key          []int16
+	method       string   // table access method
+	identity     string   // pg_class.relreplident
+	secured      bool     // row-level security applies to our role
+	readable     bool     // our role may SELECT
+	reachable    bool     // our role has USAGE of the schema
+	estimate     int64    // rows, from the last ANALYZE; -1: there was none
+	bytes        int64    // in the file and its TOAST table, from the same
+	shape        string   // see shapeOf
+	key          []int16  // attribute numbers, in the order of the index
 	member       uint32   // pg_publication_rel.oid of it or of its root; 0 if it is published otherwise or not at all
 	flags        string   // the publication's oid and the transaction that last set its flags: ADD TABLE is none of those
 	published    bool     // the publication holds it
@@ -78,7 +78,7 @@ SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.r
        c.reltuples::bigint,
        (c.relpages + coalesce((SELECT toast.relpages FROM pg_class toast WHERE toast.oid = c.reltoastrelid), 0))::bigint
          * current_setting('block_size')::bigint, ` + shapeOf + `,
-       (SELECT string_to_array(i.indkey::text, ' ')::int2[] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND
+       (SELECT (string_to_array(i.indkey::text, ' ')::int2[])[1:i.indnkeyatts] FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND
           CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate
                               WHEN 'f' THEN i.indisprimary AND i.indimmediate ELSE false END),
        coalesce((SELECT max(pr.oid) FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid

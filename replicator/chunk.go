@@ -98,19 +98,23 @@ func replanned(err error) error {
 const physicalOrder = "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;" +
 	"SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
 
-// span is a range of rows in their physical order.
+// span is a range of rows: in their physical order or, of a table that is no heap, in the order of its key.
 type span struct {
 	start tid
 	end   uint32 // block behind the last one
-	open  bool   // no end: to the end of the table, however far it has grown
+
+	after [][]byte // by key: values of the key before the first, nil for none
+	until [][]byte // by key: of the last one; nil for no rows
+	rows  int      // by key: so many, fewer only at the end
 }
 
 // chunk is what one reading brought.
 type chunk struct {
 	rows  []buckets.Tuple
 	bytes int64
-	cut   bool // the limit was met: rows from next on are left
+	cut   bool // the limit was met: rows from next on, or behind after, are left
 	next  tid
+	after [][]byte
 }
 
 // readChunk reads the rows of sp, and cuts before limit bytes are exceeded (but takes one row at least).
@@ -128,53 +132,59 @@ func (s *Source) readChunk(ctx context.Context, u *unit, p *progress, sp span, l
 	if hook := s.cfg.hooks.chunkChecked; hook != nil {
 		hook(ctx, u.rel)
 	}
-	if _, err := r.conn.Exec(ctx, physicalOrder).ReadAll(); err != nil {
-		return nil, fmt.Errorf("set the order of rows: %w", err)
+	sql := copyKeys(u, sp, p.Where)
+	if u.heap() {
+		sql = copyPlaces(u, sp, p.Where)
+		if _, err := r.conn.Exec(ctx, physicalOrder).ReadAll(); err != nil {
+			return nil, fmt.Errorf("set the order of rows: %w", err)
+		}
 	}
-	buf := &chunkBuffer{columns: len(u.rel.Columns), limit: limit, last: sp.start}
-	_, err = r.conn.CopyTo(ctx, buf, copySQL(u, sp, p.Where))
+	buf := &chunkBuffer{columns: len(u.rel.Columns), limit: limit, last: sp.start, places: u.heap()}
+	_, err = r.conn.CopyTo(ctx, buf, sql)
+	c := &chunk{rows: buf.rows, bytes: buf.bytes, next: tid{Block: sp.end}, after: u.lastKey(buf.rows, sp.after)}
 	switch {
 	case errors.Is(err, errChunkFull):
 		// Leaving COPY early costs the connection, so another transaction flushes what this one has seen.
-		if err := emitMarker(ctx, s.pool, chunkContent); err != nil {
-			return nil, err
-		}
-		return &chunk{rows: buf.rows, bytes: buf.bytes, cut: true, next: tid{buf.last.Block, buf.last.Offset + 1}}, nil
+		c.cut, c.next = true, tid{buf.last.Block, buf.last.Offset + 1}
+		return c, emitMarker(ctx, s.pool, chunkContent)
 	case err != nil:
 		return nil, replanned(fmt.Errorf("copy table %s: %w", ident(u.schema, u.name), err))
 	}
-	if err := r.commit(ctx); err != nil {
-		return nil, err
-	}
-	return &chunk{rows: buf.rows, bytes: buf.bytes, next: tid{Block: sp.end}}, nil
+	return c, r.commit(ctx)
 }
 
-// copySQL is the COPY of the rows of sp that meet a condition, which was checked (checkCondition); "" for all.
-func copySQL(u *unit, sp span, where string) string {
+// copyPlaces is the COPY of the rows of sp, each behind its place, that meet a condition, which was checked (checkCondition); "" for all.
+func copyPlaces(u *unit, sp span, where string) string {
+	return fmt.Sprintf("COPY (SELECT ctid, %s FROM ONLY %s WHERE ctid >= '%s' AND ctid < '(%d,0)'%s) TO STDOUT",
+		u.columnList(), ident(u.schema, u.name), sp.start, sp.end, u.conditions(where))
+}
+
+// conditions are what else rows have to meet: the publication's row filter, and where.
+func (u *unit) conditions(where string) string {
 	var b strings.Builder
-	b.WriteString("COPY (SELECT ctid")
-	for i := range u.rel.Columns {
-		b.WriteString(", ")
-		b.WriteString(ident(u.rel.Columns[i].Name))
-	}
-	fmt.Fprintf(&b, " FROM ONLY %s WHERE ctid >= '%s'", ident(u.schema, u.name), sp.start)
-	if !sp.open {
-		fmt.Fprintf(&b, " AND ctid < '(%d,0)'", sp.end)
-	}
 	if u.filter != "" {
 		fmt.Fprintf(&b, " AND (%s)", u.filter)
 	}
 	if where != "" {
 		fmt.Fprintf(&b, " AND (%s\n)", where) // the line break ends a comment
 	}
-	b.WriteString(") TO STDOUT")
 	return b.String()
+}
+
+// columnList names the columns that the stream carries.
+func (u *unit) columnList() string {
+	names := make([]string, 0, len(u.rel.Columns))
+	for i := range u.rel.Columns {
+		names = append(names, ident(u.rel.Columns[i].Name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // chunkBuffer collects the rows of a COPY. Each Write is one row: Postgres sends them so.
 type chunkBuffer struct {
 	columns int
 	limit   int64
+	places  bool // each row comes behind its place
 
 	slab  slab
 	rows  []buckets.Tuple
@@ -188,21 +198,34 @@ func (b *chunkBuffer) Write(line []byte) (int, error) {
 		return 0, errChunkFull
 	}
 	values := b.slab.values(b.columns + 1)
+	row := values[1:]
+	if !b.places {
+		values = row
+	}
 	if err := splitCopy(b.slab.copy(line), values); err != nil {
 		return 0, err
 	}
-	at, err := parseTID(values[0])
-	if err != nil {
-		return 0, err
+	if b.places {
+		if err := b.moveOn(values[0]); err != nil {
+			return 0, err
+		}
 	}
-	// Cutting relies on the order; it would lose rows if a scan began elsewhere.
-	if at.less(b.last) {
-		return 0, fmt.Errorf("%w: rows out of order", errCopyFormat)
-	}
-	b.last = at
-	b.rows = append(b.rows, values[1:])
+	b.rows = append(b.rows, row)
 	b.bytes += size
 	return len(line), nil
+}
+
+// moveOn notes the place of a row. Cutting relies on the order; it would lose rows if a scan began elsewhere.
+func (b *chunkBuffer) moveOn(place []byte) error {
+	at, err := parseTID(place)
+	if err != nil {
+		return err
+	}
+	if at.less(b.last) {
+		return fmt.Errorf("%w: rows out of order", errCopyFormat)
+	}
+	b.last = at
+	return nil
 }
 
 // parseTID reads (block,offset).
@@ -221,11 +244,12 @@ func parseTID(text []byte) (tid, error) {
 // literal quotes a text for SQL.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// layout is a table's file.
+// layout is a table's file, and where the table ends.
 type layout struct {
 	filenode uint32
-	blocks   uint32
-	bytes    int64 // with TOAST
+	blocks   uint32   // 0 if rows are read by key
+	last     [][]byte // by key: the last one, nil for none
+	bytes    int64    // with TOAST
 }
 
 func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
@@ -236,5 +260,10 @@ func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
 	if errors.As(err, &scan) { // null: it is gone
 		return l, errReplan
 	}
-	return l, err
+	if err != nil || u.heap() {
+		return l, err
+	}
+	l.blocks = 0
+	l.last, err = s.readLastKey(ctx, u)
+	return l, replanned(err)
 }

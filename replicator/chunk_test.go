@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"testing"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
 )
+
+// wholeTable is a span of all rows.
+var wholeTable = span{end: math.MaxUint32}
 
 // chunked makes a published table from ddl and returns its unit and its file.
 func chunked(t *testing.T, d *pgtest.Database, cfg Config, ddl string) (*Source, *unit, layout) {
@@ -39,7 +43,7 @@ func TestChunkHoldsOffRewrite(t *testing.T) {
 	}
 	s, u, l := chunked(t, d, cfg, `CREATE TABLE t (id int PRIMARY KEY, pad text); ALTER TABLE t SET (autovacuum_enabled = off);
 		INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i; DELETE FROM t WHERE id <= 1000`)
-	c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{start: tid{Block: l.blocks / 2}, open: true}, 1<<30)
+	c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{start: tid{Block: l.blocks / 2}, end: l.blocks}, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +53,7 @@ func TestChunkHoldsOffRewrite(t *testing.T) {
 	if err := <-vacuumed; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<30); !errors.Is(err, errReplan) {
+	if _, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, wholeTable, 1<<30); !errors.Is(err, errReplan) {
 		t.Errorf("chunk of a rewritten table: %v, want errReplan", err)
 	}
 }
@@ -70,12 +74,12 @@ func TestChunkBehindDDL(t *testing.T) {
 			s, u, l := chunked(t, d, newConfig(d), "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT i, i FROM generate_series(1, 50) i")
 			other := d.Connect(t)
 			execOn(t, other, "BEGIN; "+ddl)
-			_, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<20)
+			_, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, wholeTable, 1<<20)
 			if !locked(err) {
 				t.Errorf("chunk of a locked table: %v, want a lock timeout", err)
 			}
 			execOn(t, other, "COMMIT")
-			if c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, span{open: true}, 1<<20); !errors.Is(err, errReplan) {
+			if c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, wholeTable, 1<<20); !errors.Is(err, errReplan) {
 				t.Errorf("chunk behind DDL: %+v, %v, want errReplan", c, err)
 			}
 		})
@@ -102,7 +106,6 @@ func TestChunksCoverTheTable(t *testing.T) {
 			s, u, l := chunked(t, d, newConfig(d), "CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t SET (autovacuum_enabled = off); "+test.ddl)
 			seen := map[int]bool{}
 			for sp := (span{end: 7}); ; sp.end += 7 {
-				sp.open = sp.end >= l.blocks
 				c, err := s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, sp, test.limit)
 				for ; err == nil && c.cut; c, err = s.readChunk(t.Context(), u, &progress{Filenode: l.filenode}, sp, test.limit) {
 					collect(t, seen, c, test.limit)
@@ -112,7 +115,7 @@ func TestChunksCoverTheTable(t *testing.T) {
 					t.Fatal(err)
 				}
 				collect(t, seen, c, test.limit)
-				if sp.open {
+				if sp.end >= l.blocks {
 					break
 				}
 				sp.start = c.next
@@ -159,7 +162,7 @@ func TestChunkHonoursPublication(t *testing.T) {
 	if len(p.units) != 1 {
 		t.Fatalf("plan has %d units, faults %v", len(p.units), p.faults)
 	}
-	c, err := s.readChunk(t.Context(), p.units[0], &progress{}, span{open: true}, 1<<20)
+	c, err := s.readChunk(t.Context(), p.units[0], &progress{}, wholeTable, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ func TestReplicaIdentities(t *testing.T) {
 	for name, ddl := range map[string]string{
 		"full with a key": "ALTER TABLE accounts REPLICA IDENTITY FULL; ALTER TABLE pairs REPLICA IDENTITY FULL",
 		"full without":    "ALTER TABLE accounts REPLICA IDENTITY FULL; ALTER TABLE pairs REPLICA IDENTITY FULL, DROP CONSTRAINT pairs_pkey, ADD UNIQUE (a, b)",
+		"covering key":    "ALTER TABLE accounts DROP CONSTRAINT accounts_pkey, ADD PRIMARY KEY (id) INCLUDE (owner)",
 		"index": `ALTER TABLE accounts ALTER owner SET NOT NULL; CREATE UNIQUE INDEX by_owner ON accounts (owner, id);
 			ALTER TABLE accounts REPLICA IDENTITY USING INDEX by_owner`,
 	} {

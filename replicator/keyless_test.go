@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/weirsync/weir/buckets"
@@ -99,49 +98,6 @@ func TestInsertOnlyTable(t *testing.T) {
 			if _, err := d.Connect(t).Exec(t.Context(), "DELETE FROM bag"); code(err) != "55000" {
 				t.Errorf("delete: %v; want Postgres to refuse it", err)
 			}
-		})
-	}
-}
-
-// TestEveryKeyResumes: whatever the key is, a restart repeats one chunk per worker at most and begins no new generation.
-func TestEveryKeyResumes(t *testing.T) {
-	const rows = 1500
-	for name, key := range map[string]string{
-		"composite": "ALTER TABLE items ADD PRIMARY KEY (a, b)",
-		"uuid":      "ALTER TABLE items ADD PRIMARY KEY (u)",
-		"text":      "ALTER TABLE items ADD PRIMARY KEY (id)",
-		"numeric":   "ALTER TABLE items ADD PRIMARY KEY (n)",
-		"index":     "CREATE UNIQUE INDEX items_u ON items (u); ALTER TABLE items REPLICA IDENTITY USING INDEX items_u",
-		"none":      "ALTER TABLE items REPLICA IDENTITY FULL",
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			modes(t, func(t *testing.T, mode func(*Config)) {
-				d := pgtest.New(t)
-				d.Exec(fmt.Sprintf(`CREATE TABLE items (a int NOT NULL, b text NOT NULL, u uuid NOT NULL, n numeric NOT NULL, id text NOT NULL, v text);
-					INSERT INTO items SELECT i / 7, 'b' || i, md5(i::text)::uuid, i / 10.0, 'id ' || i, repeat('v', 200) FROM generate_series(1, %d) i;`, rows) + key)
-				const stopAt = 10
-				var reads atomic.Int64
-				reached := make(chan struct{})
-				w := newWorld(t, d, "bucket_definitions:\n  all:\n    data: [\"SELECT id, b, n, v FROM items\"]\n", func(cfg *Config) {
-					mode(cfg)
-					cfg.Snapshot.ChunkBytes = 16 << 10
-					cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) {
-						if reads.Add(1) == stopAt {
-							close(reached)
-						}
-					}
-				})
-				w.start()
-				<-reached
-				w.stop()
-				d.Exec("UPDATE items SET v = 'changed' WHERE a % 50 = 0; DELETE FROM items WHERE a % 50 = 1; INSERT INTO items SELECT -1, 'new', md5('new')::uuid, -1, 'new', 'v'")
-				w.start()
-				w.compare("SELECT 'items', id, json_build_object('id', id, 'b', b, 'n', n::text, 'v', v) FROM items")
-				if table := w.store.Tables("default")[0]; table.Generation != 1 || table.Rows > rows+600 {
-					t.Errorf("generation %d, chunks brought %d rows of %d", table.Generation, table.Rows, rows)
-				}
-			})
 		})
 	}
 }

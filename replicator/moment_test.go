@@ -63,21 +63,23 @@ var moments = []struct {
 }
 
 // TestMoments forces each event at each moment, each in a table of its own, for a first snapshot and for a resnapshot over older rows,
-// in both modes. No row is lost, resurrected or stale, then and after further changes (I8, I12, I15). With each event goes a transaction
-// over the ledger, so that every checkpoint shows whether it is a state that the source had (I1).
+// in both modes, and for tables that are read in ranges of their key. No row is lost, resurrected or stale, then and after further
+// changes (I8, I12, I15). With each event goes a transaction over the ledger, so that every checkpoint shows whether it is a state that
+// the source had (I1).
 func TestMoments(t *testing.T) {
 	for _, m := range moments {
-		play := func(t *testing.T, mode func(*Config), again bool) {
+		play := func(t *testing.T, mode func(*Config), w *momentWorld) {
 			t.Parallel()
-			w := &momentWorld{at: m.at, hold: m.hold, swap: m.swap, again: again, held: make(chan struct{})}
+			w.at, w.hold, w.swap, w.held = m.at, m.hold, m.swap, make(chan struct{})
 			w.play(t, mode)
 		}
 		t.Run(m.name, func(t *testing.T) {
 			if !m.hold { // in sequential mode it is held anyway
-				t.Run("sequential", func(t *testing.T) { play(t, func(*Config) {}, false) })
+				t.Run("sequential", func(t *testing.T) { play(t, func(*Config) {}, &momentWorld{}) })
 			}
-			t.Run("concurrent", func(t *testing.T) { play(t, concurrent, false) })
-			t.Run("again", func(t *testing.T) { play(t, concurrent, true) })
+			t.Run("concurrent", func(t *testing.T) { play(t, concurrent, &momentWorld{}) })
+			t.Run("again", func(t *testing.T) { play(t, concurrent, &momentWorld{again: true}) })
+			t.Run("by key", func(t *testing.T) { play(t, concurrent, &momentWorld{byKey: true}) })
 		})
 	}
 }
@@ -88,6 +90,7 @@ type momentWorld struct {
 	at         string
 	hold, swap bool
 	again      bool // the tables have been read before
+	byKey      bool // the tables are no heaps
 	armed      bool
 	pending    sync.WaitGroup // events that wait for locks
 	app        *pgxpool.Pool  // connections of those who make the events
@@ -156,6 +159,9 @@ func (w *momentWorld) schema(d *pgtest.Database) (rules string, truth []string) 
 	w.tables = map[string]*momentTable{}
 	var ddl strings.Builder
 	var names []string
+	if w.byKey {
+		ddl.WriteString(otherMethod + "SET default_table_access_method = other;")
+	}
 	rules = "bucket_definitions:\n" + ledgerRules + "  all:\n    data:\n"
 	ddl.WriteString(ledgerTable)
 	truth = append(truth, ledgerTruth)

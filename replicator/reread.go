@@ -58,20 +58,17 @@ func (s *Source) tryReread(ctx context.Context, u *unit, sql string, params [][]
 
 // rereadSQL selects the published columns of the rows with the given keys. Parameters are texts, cast to the types of the key.
 func rereadSQL(u *unit, keys []buckets.Tuple) (string, [][]byte) {
-	var columns, names []string
-	var casts []string
+	var names, casts []string
 	var at []int
 	for i := range u.rel.Columns {
-		name := ident(u.rel.Columns[i].Name)
-		columns = append(columns, name)
 		if u.rel.Columns[i].Key {
-			names = append(names, name)
+			names = append(names, ident(u.rel.Columns[i].Name))
 			casts = append(casts, u.castOf(u.rel.Columns[i].Attnum))
 			at = append(at, i)
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "SELECT %s FROM ONLY %s WHERE (%s) IN (VALUES ", strings.Join(columns, ", "), ident(u.schema, u.name), strings.Join(names, ", "))
+	fmt.Fprintf(&b, "SELECT %s FROM ONLY %s WHERE (%s) IN (VALUES ", u.columnList(), ident(u.schema, u.name), strings.Join(names, ", "))
 	var params [][]byte
 	for k, key := range keys {
 		separator := ", ("
@@ -99,11 +96,7 @@ func rereadSQL(u *unit, keys []buckets.Tuple) (string, [][]byte) {
 // texts of all values: types without an equality have those too, and equal values of different text (1.0 and 1.00) are different rows
 // to the store. A row's text tells NULL from an empty text. Without an index to use, one statement reads the table once.
 func equalSQL(u *unit, rows []buckets.Tuple) (string, [][]byte) {
-	var columns []string
-	for i := range u.rel.Columns {
-		columns = append(columns, ident(u.rel.Columns[i].Name))
-	}
-	list := strings.Join(columns, ", ")
+	list := u.columnList()
 	var b strings.Builder
 	fmt.Fprintf(&b, `SELECT %s FROM ONLY %s WHERE ROW(%s)::text COLLATE "C" IN (VALUES `, list, ident(u.schema, u.name), list)
 	var params [][]byte
@@ -112,7 +105,7 @@ func equalSQL(u *unit, rows []buckets.Tuple) (string, [][]byte) {
 			b.WriteString(", ")
 		}
 		b.WriteString("(ROW(")
-		for i := range columns {
+		for i := range u.rel.Columns {
 			if i > 0 {
 				b.WriteString(", ")
 			}

@@ -15,18 +15,17 @@ import (
 
 // job is the chunk phase of one generation of a tracked table.
 type job struct {
-	s     *Source
-	unit  *unit
-	id    buckets.TableID
-	gen   buckets.Generation
-	have  []byte // progress that the store has
-	total uint32 // blocks when it was planned
+	s    *Source
+	unit *unit
+	id   buckets.TableID
+	gen  buckets.Generation
+	have []byte // progress that the store has
 
 	mu sync.Mutex // one chunk of the table is saved at a time, so that the last one is known to be
 
 	progress *progress
 	rows     int64   // saved by this job
-	perBlock float64 // bytes of rows in a block, as last seen
+	perUnit  float64 // bytes of rows in a block, or of a row that is read by key, as last seen
 }
 
 // sectionsMax is how many workers one table can take.
@@ -58,8 +57,14 @@ func (j *job) plan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("plan snapshot of table %s: %w", ident(j.unit.schema, j.unit.name), err)
 	}
-	j.total = l.blocks
-	j.perBlock = 1.5 * float64(l.bytes) / float64(max(l.blocks, 1)) // text is longer than what is stored
+	const textFactor = 1.5 // text is longer than what is stored
+	j.perUnit = textFactor * float64(l.bytes) / float64(max(l.blocks, 1))
+	if !j.unit.heap() { // one section: what would halve a range of keys is not known
+		j.perUnit = rowBytes
+		if j.unit.estimate > 0 {
+			j.perUnit = textFactor * float64(l.bytes) / float64(j.unit.estimate)
+		}
+	}
 	j.progress = &progress{}
 	if j.have != nil {
 		if j.progress, err = decodeProgress(j.have); err != nil {
@@ -72,7 +77,7 @@ func (j *job) plan(ctx context.Context) error {
 			n = min(sectionsMax, j.s.cfg.Snapshot.Workers)
 		}
 		asked, where := j.progress.Asked, j.progress.Where
-		j.progress = newProgress(l.filenode, j.unit.shape, l.blocks, n)
+		j.progress = newProgress(l, j.unit.shape, n)
 		j.progress.Asked, j.progress.Where = asked, where
 		return nil
 	}
@@ -154,41 +159,48 @@ func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
 			hook(ctx, j.unit.rel, len(c.rows))
 		}
 		j.learn(c, sp)
-		sec.Next = c.next
-		sec.Done = !c.cut && (sp.open || sp.end == sec.End)
+		sec.Next, sec.After = c.next, c.after
+		switch {
+		case c.cut:
+		case j.unit.heap():
+			sec.Done = sp.end == sec.End
+		default:
+			sec.Done = len(c.rows) < sp.rows
+		}
 		return c, nil
 	}
 }
 
-// blocksMax bounds the blocks of a chunk where blocks hold nothing.
-const blocksMax = 16 << 10
+const (
+	blocksMax = 16 << 10 // bounds the blocks of a chunk where blocks hold nothing
+	rowBytes  = 1 << 10  // what a row that is read by key is taken for, where nothing is known
+)
 
-// nextSpan is the range of the next chunk: as many blocks as should fill it to four fifths.
+// nextSpan is the range of the next chunk: as many blocks, or rows, as should fill it to four fifths.
 func (j *job) nextSpan(sec *section) span {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	blocks := min(0.8*float64(j.s.cfg.Snapshot.ChunkBytes)/max(j.perBlock, 1), blocksMax)
-	sp := span{start: sec.Next, end: sec.Next.Block + max(uint32(blocks), 1)}
-	if sec.End != 0 {
-		sp.end = min(sp.end, sec.End)
-	} else {
-		sp.open = sp.end >= j.total
+	units := 0.8 * float64(j.s.cfg.Snapshot.ChunkBytes) / max(j.perUnit, 1)
+	if !j.unit.heap() {
+		return span{after: sec.After, until: sec.Until, rows: max(int(units), 1)}
 	}
-	return sp
+	blocks := min(units, blocksMax)
+	return span{start: sec.Next, end: min(sec.Next.Block+max(uint32(blocks), 1), sec.End)}
 }
 
-// learn corrects the estimate of a block's size by what a chunk brought.
+// learn corrects the estimate of a unit's size by what a chunk brought.
 func (j *job) learn(c *chunk, sp span) {
-	last := sp.end
-	if c.cut {
-		last = c.next.Block + 1
-	} else if sp.open {
-		last = max(j.total, sp.start.Block+1)
+	units := int(sp.end - sp.start.Block)
+	switch {
+	case !j.unit.heap():
+		units = len(c.rows)
+	case c.cut:
+		units = int(c.next.Block + 1 - sp.start.Block)
 	}
-	seen := float64(c.bytes) / float64(max(last-sp.start.Block, 1))
+	seen := float64(c.bytes) / float64(max(units, 1))
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.perBlock = (j.perBlock + seen) / 2
+	j.perUnit = (j.perUnit + seen) / 2
 }
 
 // save stores a chunk together with the progress that it makes.

@@ -173,7 +173,7 @@ func TestValuesAreTheSameOnEveryPath(t *testing.T) {
 	if streamed.Relation != p.units[0].rel {
 		t.Errorf("the stream's relation is not the catalog's:\n%s", cmp.Diff(p.units[0].rel, streamed.Relation))
 	}
-	c, err := s.readChunk(t.Context(), p.units[0], &progress{}, span{open: true}, 1<<20)
+	c, err := s.readChunk(t.Context(), p.units[0], &progress{}, wholeTable, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,9 +95,9 @@ func (t *table) faults(user string) (fs Faults) {
 	case "t":
 		add(CodePersistence, fmt.Sprintf("table %s is temporary, so its changes are not streamed", own), "use a permanent table")
 	}
-	if t.method != "heap" {
-		add(CodeTableKind, fmt.Sprintf("table %s is kept by access method %s, weir reads heap", own, t.method),
-			fmt.Sprintf("ALTER TABLE %s SET ACCESS METHOD heap", own))
+	if !t.heap() && !t.keyed() {
+		add(CodeTableKind, fmt.Sprintf("table %s is kept by access method %s and has no primary key: weir reads only heap tables without one", own, t.method),
+			fmt.Sprintf("ALTER TABLE %s ADD PRIMARY KEY (...), or ALTER TABLE %s SET ACCESS METHOD heap", own, own))
 	}
 	if !t.reachable {
 		add(CodeSchemaPrivilege, fmt.Sprintf("user %s may not use schema %s, which table %s is in", user, ident(t.schema), own),

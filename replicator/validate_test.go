@@ -57,6 +57,9 @@ func TestTableFaults(t *testing.T) {
 		CREATE TABLE lost_index (id int NOT NULL);
 		CREATE UNIQUE INDEX lost_index_id ON lost_index (id); ALTER TABLE lost_index REPLICA IDENTITY USING INDEX lost_index_id;
 		DROP INDEX lost_index_id;
+		CREATE ACCESS METHOD columnar TYPE TABLE HANDLER heap_tableam_handler;
+		CREATE TABLE stored_by_key (id int PRIMARY KEY) USING columnar;
+		CREATE TABLE stored (id int) USING columnar; ALTER TABLE stored REPLICA IDENTITY FULL;
 		CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY);
 		CREATE VIEW looks AS SELECT * FROM good;
 		CREATE MATERIALIZED VIEW kept AS SELECT * FROM good;
@@ -71,7 +74,7 @@ func TestTableFaults(t *testing.T) {
 	cfg.URI = withUser(t, d.URI(), role, "secret-word")
 	s := connected(t, cfg)
 	p, err := s.makePlan(t.Context(), patterns("good", `Quoted "name`, "keyless", "keyless_full", "nothing", "deferred", "by_index",
-		"lost_index", "unlogged", "looks", "kept", "secured", "parted", "parted_a", "parted_b%", "hidden", "missing", "other%"))
+		"lost_index", "unlogged", "looks", "kept", "secured", "parted", "parted_a", "parted_b%", "hidden", "missing", "other%", "stored%"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +85,10 @@ func TestTableFaults(t *testing.T) {
 	for _, u := range p.missing {
 		usable = append(usable, u.name)
 	}
-	if diff := cmp.Diff([]string{`Quoted "name`, "by_index", "good", "keyless_full", "parted"}, usable); diff != "" {
+	if diff := cmp.Diff([]string{`Quoted "name`, "by_index", "good", "keyless_full", "parted", "stored_by_key"}, usable); diff != "" {
 		t.Errorf("usable tables (-want +got):\n%s", diff)
 	}
-	if got := p.ready(); len(got) != 7 { // the five, and both wildcards
+	if got := p.ready(); len(got) != 8 { // the five, and the wildcards
 		t.Errorf("ready definitions: %v", got)
 	}
 }
