@@ -3,14 +3,17 @@
 //
 // A Source is one database with its slot and its publication. Run is a loop of sessions; a session is:
 //
-//	open       reach and validate the server, find out whether the stream can go on where the store stands (I13), make
-//	           publication and slot                                    open.go validate.go identify.go publication.go slot.go
+//	open       reach and validate the server, hold it against other weirs, find out whether the stream can go on where the
+//	           store stands (I13), make publication and slot     open.go validate.go hold.go identify.go publication.go slot.go
 //	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go types.go match.go
 //	  round      marker, begin generations, Barrier, chunks, fence     drive.go marker.go barrier.go
 //	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go copytext.go progress.go
 //	  fence      re-read partial rows, then the marker                 finish.go reread.go
 //	stream     read, decode, hand over transactions                    stream.go assemble.go slab.go pgoutput/
 //	  report     status updates, on time whatever the reader waits for status.go
+//
+// While it runs, people can have a table read again (resnapshot.go, condition.go), and see how far everything is (tasks.go health.go
+// lag.go); the slot's WAL is watched at each look at the catalog and before each chunk (slothealth.go).
 //
 // Driver and stream share only the registry (registry.go): the driver says which relations are replicated and how the catalog
 // describes them; the stream says which it met in another shape, or not at all.
@@ -25,6 +28,10 @@
 //     committed before the Barrier, so chunks see them.
 //   - A chunk locks, then checks, then reads, then flushes (type reading). A table that is not what its plan was made of begins
 //     anew behind a marker, so that what the stream still brings in the old shape is not taken for the new generation's.
+//   - A resnapshot by hand is a generation like any other: its progress only says that it was asked for, and with what condition. With
+//     one, rows that are not read keep their state, and nothing is swept.
+//   - An advisory lock, on a session of its own, is held from before the slot is looked at until the session's end. The slot admits one
+//     reader too, but not before the stream begins.
 //   - The acknowledged position is the store's durable one, at most what this connection has spoken of (I2). Positions of keepalives
 //     count only between transactions.
 //   - When history is lost, generations begin before the store takes the new slot's position: a crash between the two finds it

@@ -24,6 +24,7 @@ type Overview struct {
 // MemoryStatus is the process's memory.
 type MemoryStatus struct {
 	Used          int64 `json:"used_bytes"`           // that the process has from the system, the store's file apart
+	Limit         int64 `json:"limit_bytes"`          // that garbage is collected to stay below: GOMEMLIMIT, or what the snapshots' limit makes it
 	SnapshotLimit int64 `json:"snapshot_limit_bytes"` // snapshot.memory_limit: what is read and not stored yet
 }
 

@@ -49,7 +49,8 @@ func TestResnapshotAndStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.Sources[0].Tables; len(got) != 1 || got[0].Rows != 100 || got[0].Phase != "done" || s.Memory.Used == 0 || s.Memory.SnapshotLimit == 0 {
+	if got := s.Sources[0].Tables; len(got) != 1 || got[0].Rows != 100 || got[0].Phase != "done" || s.Memory.Used == 0 || s.Memory.SnapshotLimit == 0 ||
+		s.Memory.Limit < s.Memory.SnapshotLimit {
 		t.Errorf("status %+v", s)
 	}
 	for _, c := range []struct {

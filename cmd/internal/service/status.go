@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"runtime/metrics"
 
 	"github.com/weirsync/weir/buckets"
@@ -147,6 +148,7 @@ func (s *Service) memory() admin.MemoryStatus {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(samples)
 	return admin.MemoryStatus{
-		Used: int64(samples[0].Value.Uint64() - samples[1].Value.Uint64()), SnapshotLimit: int64(s.cfg.Snapshot.MemoryLimit),
+		Used: int64(samples[0].Value.Uint64() - samples[1].Value.Uint64()), Limit: debug.SetMemoryLimit(-1),
+		SnapshotLimit: int64(s.cfg.Snapshot.MemoryLimit),
 	}
 }

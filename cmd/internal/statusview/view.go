@@ -97,8 +97,8 @@ func (p *page) versions(versions []admin.Version) {
 
 func (p *page) memory(m admin.MemoryStatus) {
 	if p.bars {
-		p.line("memory %s %s (snapshots may take %s of it)", bar(m.Used, m.SnapshotLimit), size(m.Used), size(m.SnapshotLimit))
+		p.line("memory %s %s of %s, snapshots may take %s", bar(m.Used, m.Limit), size(m.Used), size(m.Limit), size(m.SnapshotLimit))
 	} else {
-		p.line("memory_used_bytes=%d snapshot_limit_bytes=%d", m.Used, m.SnapshotLimit)
+		p.line("memory_used_bytes=%d memory_limit_bytes=%d snapshot_limit_bytes=%d", m.Used, m.Limit, m.SnapshotLimit)
 	}
 }

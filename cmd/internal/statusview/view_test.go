@@ -28,7 +28,7 @@ func sample() *admin.Overview {
 			{Name: "other", State: "connecting", Since: at, Position: "0/0", Head: "0/0", Slot: admin.SlotStatus{Name: "weir_2"}},
 		},
 		Versions: []admin.Version{{ID: 4, State: "active", Changed: at, Message: "from rules.yaml"}},
-		Memory:   admin.MemoryStatus{Used: 64 << 20, SnapshotLimit: 256 << 20},
+		Memory:   admin.MemoryStatus{Used: 80 << 20, Limit: 320 << 20, SnapshotLimit: 256 << 20},
 	}
 }
 
@@ -44,7 +44,7 @@ const forPeople = `source default: streaming since 2026-11-21 09:30:00, at 0/16B
 source other: connecting since 2026-11-21 09:30:00, at 0/0 (lag 0 B, 0s)
   slot weir_2: not seen yet
 rules version 4: active since 2026-11-21 09:30:00 from rules.yaml
-memory [█████···············] 64.0 MiB (snapshots may take 256.0 MiB of it)
+memory [█████···············] 80.0 MiB of 320.0 MiB, snapshots may take 256.0 MiB
 `
 
 const forPrograms = `source=default state="streaming" since=2026-11-21T09:30:00Z position=0/16B3748 head=0/16B3F48 lag_bytes=2048 lag_seconds=1.2 slot=weir_1 wal_status="extended" safe_bytes=3145728
@@ -54,7 +54,7 @@ source=default table=public.orders generation=1 phase=fencing rows=40 estimated=
 source=default table=public.users generation=1 phase=done rows=7 estimated=0 bytes=0 rows_per_second=0 failed="division by zero"
 source=other state="connecting" since=2026-11-21T09:30:00Z position=0/0 head=0/0 lag_bytes=0 lag_seconds=0.0 slot=weir_2 wal_status=""
 version=4 state=active since=2026-11-21T09:30:00Z
-memory_used_bytes=67108864 snapshot_limit_bytes=268435456
+memory_used_bytes=83886080 memory_limit_bytes=335544320 snapshot_limit_bytes=268435456
 `
 
 func TestWrite(t *testing.T) {
