@@ -190,12 +190,28 @@ func (b *batch) changeOf(tx *Transaction, c *Change) error {
 		return nil
 	}
 	b.tally.change(tx, c)
-	for _, t := range b.s.catalog.byRelation[relationID{tx.Source, c.Relation.OID}] {
+	return b.rowChanges(tx, c)
+}
+
+// rowChanges applies the change of a row to the tracked tables of its relation.
+func (b *batch) rowChanges(tx *Transaction, c *Change) error {
+	tables := b.s.catalog.byRelation[relationID{tx.Source, c.Relation.OID}]
+	for _, t := range tables {
 		if !t.streamed() {
 			continue
 		}
 		if err := b.keepShape(t, c.Relation); err != nil {
 			return err
+		}
+	}
+	for _, t := range tables {
+		if err := b.adopt(t, c); err != nil && !errors.Is(err, errNoKey) { // applying the change meets that one, too
+			return err
+		}
+	}
+	for _, t := range tables {
+		if !t.streamed() {
+			continue
 		}
 		err := b.rowChange(t, t.bind(c.Relation), c, tx.End)
 		if errors.Is(err, errNoKey) {

@@ -62,6 +62,8 @@ type table struct {
 	swept   bool   // this generation's sweep is over, only tombstones can be left
 	dropped bool   // the source has it no more: its rows go
 	strip   *storage.Strip
+	whole   bool          // images of the generation's rows are whole rows
+	copy    *storage.Copy // how far it is built from another table (copy.go), nil: it is not
 	fence   *marker
 	fitting *Relation // the newest one whose shape was found to be Relation's
 
@@ -114,6 +116,7 @@ func (t *table) record() (storage.Table, error) {
 	return storage.Table{
 		Source: t.Source, Relation: rel, Definitions: t.Definitions, Generation: t.Generation,
 		Phase: uint8(t.Phase), Partials: t.Partials, Rows: t.Rows, Progress: t.Progress, Swept: t.swept, Dropped: t.dropped, Strip: t.strip,
+		Whole: t.whole, Copy: t.copy,
 	}, err
 }
 
@@ -212,8 +215,9 @@ func (c *catalog) loadTable(id TableID, rec storage.Table) error {
 	}
 	return c.addTable(&table{Table: Table{
 		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
-		Phase: Phase(rec.Phase), Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
-	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip, verified: Phase(rec.Phase) == Done})
+		Phase: Phase(rec.Phase), Copying: rec.Copy != nil, Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
+	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip,
+		whole: rec.Whole, copy: rec.Copy, verified: Phase(rec.Phase) == Done || rec.Copy != nil})
 }
 
 func (c *catalog) addTable(t *table) error {

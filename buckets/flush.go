@@ -306,6 +306,9 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 	} else {
 		state.Flags &^= storage.HasImage
 	}
+	if r.t.whole && !b.s.keepsAll() {
+		b.change(r.t, func() { r.t.whole = false })
+	}
 	f := &b.flusher
 	start := len(f.arena)
 	f.arena = storage.AppendRow(f.arena, r.key, state)
@@ -313,21 +316,21 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 	return nil
 }
 
-// images are the values of the row that an update could leave unchanged in TOAST.
+// images are the values of the row that are kept: all, or those that an update could leave unchanged in TOAST.
 func (b *batch) images(r *row) []storage.Image {
 	if r.gone || r.tuple == nil || r.bd.bag || b.s.opts.RowImages == RowImagesNone { // without a key the old tuple has every value
 		return nil
 	}
-	size := 0
+	size, all := 0, b.s.keepsAll()
 	for _, v := range r.tuple {
 		size += len(v)
 	}
-	if size < imageRowMin {
+	if size < imageRowMin && !all {
 		return nil
 	}
 	var images []storage.Image
 	for i, v := range r.tuple {
-		if col := &r.bd.rel.Columns[i]; col.Varlena && len(v) >= imageValueMin {
+		if col := &r.bd.rel.Columns[i]; all && v != nil || col.Varlena && len(v) >= imageValueMin {
 			images = append(images, storage.Image{Attnum: col.Attnum, Text: v})
 		}
 	}

@@ -26,7 +26,8 @@ func TestLifecycleModel(t *testing.T) {
 		seeds = []int64{*lifecycleSeed}
 	}
 	for _, seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { playLifecycle(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { playLifecycle(t, seed, RowImagesToast) })
+		t.Run(fmt.Sprint(seed, "-copies"), func(t *testing.T) { playLifecycle(t, seed, RowImagesAll) })
 	}
 }
 
@@ -93,11 +94,11 @@ func (l *lifecycle) text() string {
 	return text.String()
 }
 
-func playLifecycle(t *testing.T, seed int64) {
+func playLifecycle(t *testing.T, seed int64, images RowImages) {
 	l := &lifecycle{r: rand.New(rand.NewSource(seed)), served: map[object]string{}, rows: []map[string]Tuple{{}, {}}}
 	l.rels = []*Relation{items, relation(16500, "others", "id", "owner", "n", "b")}
 	l.harness = newHarnessWith(t, Options{
-		KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+l.clock.Load(), 0) },
+		RowImages: images, copyRows: 2, KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+l.clock.Load(), 0) },
 	})
 	l.db.NoSync()
 	t.Cleanup(func() {
@@ -207,7 +208,7 @@ func (l *lifecycle) write() {
 // drive does the next step of a snapshot, as the replicator would, and tells whether there was one.
 func (l *lifecycle) drive() bool {
 	l.plan(l.rels...)
-	tabs := slices.DeleteFunc(l.Tables("default"), func(t Table) bool { return t.Phase == Done })
+	tabs := slices.DeleteFunc(l.Tables("default"), func(t Table) bool { return t.Phase == Done || t.Copying })
 	if len(tabs) == 0 {
 		return false
 	}

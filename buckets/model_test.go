@@ -23,7 +23,7 @@ var (
 
 // TestModel plays random histories of a small table against the real writer: inserts, updates with unchanged TOAST, deletes, key
 // moves and swaps, truncates, in transactions, some of them staged; tables with a key and without; chunks and re-reads of any moment,
-// saved in any order and grouped into batches by chance; restarts in between. Every history ends with exactly the source's rows (I8,
+// saved in any order and grouped into batches by chance; tables copied from others in the store; restarts in between. Every history ends with exactly the source's rows (I8,
 // I15). -model.seed and -model.histories steer it.
 func TestModel(t *testing.T) {
 	const perStore = 200
@@ -75,6 +75,9 @@ type modelFault string
 // playModels plays n histories side by side in one store, a step of each per round. It returns what came out wrong.
 func playModels(t *testing.T, seed int64, n int, without modelRules) (fault string) {
 	h := &modelStore{t: t, path: filepath.Join(t.TempDir(), "weir.db"), r: rand.New(rand.NewSource(seed)), pos: 1000, without: without}
+	if h.r.Intn(2) == 0 {
+		h.opts.RowImages, h.opts.copyRows = RowImagesAll, 1
+	}
 	h.open()
 	defer func() {
 		h.close()
@@ -89,11 +92,7 @@ func playModels(t *testing.T, seed int64, n int, without modelRules) (fault stri
 			fault = fmt.Sprintf("check: %v %+v", err, report)
 		}
 	}()
-	h.run(func(b *batch) error {
-		program := mustCompile(t, "bucket_definitions:\n  all:\n    data: [SELECT * FROM items]\n")
-		_, err := b.deploy(program, "bucket_definitions:\n  all:\n    data: [SELECT * FROM items]\n", "")
-		return err
-	})
+	h.deploy(modelText)
 	models := make([]*model, n)
 	for i := range models {
 		models[i] = newModel(h, seed+int64(i))
@@ -101,6 +100,10 @@ func playModels(t *testing.T, seed int64, n int, without modelRules) (fault stri
 	h.plan()
 	for round := 0; ; round++ {
 		busy := false
+		if round == 20 && h.opts.RowImages == RowImagesAll {
+			h.deploy(modelText + "  again:\n    data: [SELECT * FROM items AS twins]\n")
+			h.twins = true
+		}
 		for _, m := range models {
 			if !m.over() {
 				busy = true
@@ -116,6 +119,9 @@ func playModels(t *testing.T, seed int64, n int, without modelRules) (fault stri
 			h.plan()
 			for _, m := range models {
 				m.fenced = -1 // who waited for a marker is gone
+				if m.twin != nil {
+					m.twin.fenced = -1
+				}
 			}
 		}
 		if round > 5000 {
@@ -146,11 +152,24 @@ type modelStore struct {
 	pos     Position
 	oid     uint32
 	without modelRules
+	opts    Options
+	twins   bool // models get a second table
+}
+
+const modelText = "bucket_definitions:\n  all:\n    data: [SELECT * FROM items]\n"
+
+func (h *modelStore) deploy(text string) {
+	program := mustCompile(h.t, text)
+	h.run(func(b *batch) error {
+		_, err := b.deploy(program, text, "")
+		return err
+	})
+	h.plan()
 }
 
 func (h *modelStore) open() {
 	var err error
-	if h.s, err = Open(h.path, Options{}); err != nil {
+	if h.s, err = Open(h.path, h.opts); err != nil {
 		h.t.Fatal(err)
 	}
 	h.s.omit = h.without.omit
@@ -271,6 +290,8 @@ type model struct {
 	read    []modelChunk
 	rereads []modelReread
 	fenced  int // source time at which a marker was emitted, -1 if none is under way
+
+	twin *model // of a second table that was copied from this one; nil if there is none
 }
 
 type modelChunk struct {
@@ -436,6 +457,10 @@ func (m *model) text(b int) string {
 func (m *model) want() map[object]string {
 	rows := map[object]string{}
 	for k, x := range m.states[len(m.txs)] {
+		if m.twin != nil {
+			id := fmt.Sprintf("%s-%d", m.name, k)
+			rows[object{"twins", id}] = fmt.Sprintf(`{"id":%q,"n":"%d","b":%q}`, id, x.n, m.text(x.b))
+		}
 		if m.bag {
 			id := fmt.Sprintf("%s-%d", m.name, x.n)
 			rows[object{"items", id}] = fmt.Sprintf(`{"id":%q,"n":null,"b":%q}`, id, m.text(0))
@@ -450,11 +475,16 @@ func (m *model) want() map[object]string {
 func (m *model) table() *table { return m.h.s.catalog.tables[m.id] }
 
 func (m *model) over() bool {
-	t := m.table()
-	return m.pos == len(m.txs) && t.Phase == Done && t.Partials == 0
+	return m.pos == len(m.txs) && m.table().complete() && (m.twin == nil || m.twin.table().complete())
 }
 
 func (m *model) step() {
+	switch {
+	case m.twin != nil:
+		m.twin.follow(m)
+	case m.h.twins && !m.bag && m.table().complete():
+		m.double()
+	}
 	switch m.r.Intn(5) {
 	case 0:
 		m.db = min(m.db+1, len(m.txs))
@@ -470,6 +500,30 @@ func (m *model) step() {
 	case 4:
 		m.repair()
 	}
+}
+
+// double tracks the table for another definition, for which the store has all it needs.
+func (m *model) double() {
+	twin := *m
+	m.h.run(func(b *batch) error {
+		err := b.track("default", m.rel)
+		tables := b.s.catalog.byRelation[relationID{"default", m.rel.OID}]
+		if twin.id = tables[len(tables)-1].ID; twin.id == m.id || !tables[len(tables)-1].Copying {
+			return errors.Join(err, errors.New("the table is not copied"))
+		}
+		return err
+	})
+	twin.fenced = -1
+	m.twin = &twin
+}
+
+// follow does what a twin may need: a fence after a truncate, but no row of the source, ever.
+func (m *model) follow(first *model) {
+	m.db, m.pos = first.db, first.pos
+	if t := m.table(); t.Partials > 0 || t.Phase == Chunking && !t.Copying {
+		panic(modelFault(fmt.Sprintf("a copied table would have to read the source: %+v", t.Table)))
+	}
+	m.repair()
 }
 
 func (m *model) readChunk() {
@@ -509,7 +563,7 @@ func (m *model) repair() {
 	case t.Phase != Repairing || t.sweep:
 	case m.fenced >= 0:
 		if m.pos >= m.fenced {
-			m.h.stream([]Change{{Op: Message, Prefix: MarkerPrefix, Content: []byte(m.name)}})
+			m.h.stream([]Change{{Op: Message, Prefix: MarkerPrefix, Content: []byte(m.nonce())}})
 			m.fenced = -1
 		}
 	case len(m.rereads) > 0 && m.r.Intn(2) == 0:
@@ -522,9 +576,11 @@ func (m *model) repair() {
 	case len(m.rereads) == 0:
 		m.fenced = m.db
 		mk := &marker{source: "default", table: t, gen: t.Generation, done: make(chan struct{})}
-		m.h.s.update(func() { m.h.s.markers[m.name] = mk })
+		m.h.s.update(func() { m.h.s.markers[m.nonce()] = mk })
 	}
 }
+
+func (m *model) nonce() string { return fmt.Sprintf("%s-%d", m.name, m.id) }
 
 // reread reads all rows, as of now. Without the Barrier that can be before what the stream has brought already.
 func (m *model) reread() {

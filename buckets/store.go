@@ -31,6 +31,8 @@ type Options struct {
 	RowImages   RowImages     // RowImagesToast
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all
 	Compact     CompactOptions
+
+	copyRows int // that one step of a copy takes on, choreKeys; tests make it small
 }
 
 // RowImages says which column values are kept beside a row's state.
@@ -40,12 +42,14 @@ type RowImages string
 const (
 	RowImagesNone  RowImages = "none"  // every unchanged-TOAST update is repaired by a re-read
 	RowImagesToast RowImages = "toast" // values that an update may leave out because they are TOASTed
+	RowImagesAll   RowImages = "all"   // whole rows: what is deployed later is built from them, without a read of the source
 )
 
 // Steps of the writer, of which Options.Step is told.
 const (
 	StepStaged  = "staged"  // a part of a big transaction was applied, its batch goes on
 	StepSweep   = "sweep"   // rows of older generations are about to be removed
+	StepCopy    = "copy"    // rows of another table are about to be copied
 	StepCommit  = "commit"  // the batch is applied, and about to be made durable
 	StepDurable = "durable" // the batch is durable, and neither published nor acknowledged
 )
@@ -106,6 +110,9 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	if len(opts.Sources) == 0 {
 		opts.Sources = []string{"default"}
+	}
+	if opts.copyRows == 0 {
+		opts.copyRows = choreKeys
 	}
 	opts.Compact.fill()
 	db, err := storage.Open(path, freshCounters(opts.Now()))

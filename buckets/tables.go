@@ -29,6 +29,7 @@ type Table struct {
 	Definitions []DefinitionID
 	Generation  Generation
 	Phase       Phase
+	Copying     bool   // in phase Chunking: the store builds it from another table of the relation, nothing is to be read
 	Partials    int    // rows with unknown values that must be re-read
 	Rows        int64  // rows that chunks of this generation brought
 	Progress    []byte // what the last SaveChunk left, opaque to the store; nil at the beginning of a generation
@@ -93,6 +94,7 @@ func (b *batch) untrack(t *table) {
 		t.Generation++ // every row is of an older one
 		t.Phase, t.Partials, t.Rows, t.Progress = Repairing, 0, 0, nil
 		t.dropped, t.sweep, t.cursor, t.swept = true, true, nil, false
+		t.copy, t.Copying = nil, false
 	})
 	b.look = true
 	b.s.log.Info("table is gone", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
@@ -127,7 +129,10 @@ func (b *batch) track(source string, rel *Relation) error {
 	b.tables[t] = true
 	var err error
 	b.s.update(func() { err = c.addTable(t) })
-	return err
+	if err != nil {
+		return err
+	}
+	return b.beginCopy(t)
 }
 
 // table returns a tracked table whose generation is gen.
@@ -167,6 +172,7 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 		t.Generation++
 		t.sweep, t.cursor, t.swept, t.fitting = false, nil, false, nil
 		t.verified, t.fresh = false, nil
+		t.whole, t.copy, t.Copying = b.s.keepsAll(), nil, false
 	})
 	b.look = true
 	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", t.Generation)

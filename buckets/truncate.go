@@ -13,6 +13,7 @@ func (b *batch) truncate(t *table) {
 		t.Generation++
 		t.Phase, t.Partials, t.Rows, t.Progress = Repairing, 0, 0, nil
 		t.sweep, t.cursor, t.swept = true, nil, false
+		t.whole, t.copy, t.Copying = b.s.keepsAll(), nil, false
 		t.proven()
 	})
 	for _, r := range b.rows { // the sweep finds those that are in the file

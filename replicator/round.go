@@ -32,7 +32,7 @@ func (d *driver) pending() []*task {
 		// A deploy's new table of a relation leaves the others alone (I11): they are as complete as before.
 		begin := changed || t.Phase == buckets.Registered
 		marker := changed || begin && d.marked[u.oid]
-		if begin || t.Phase != buckets.Done {
+		if begin || t.Phase != buckets.Done && !t.Copying {
 			d.busy[t.ID] = true
 			work = append(work, &task{unit: u, table: t, begin: begin, marker: marker})
 		}

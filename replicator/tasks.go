@@ -14,6 +14,7 @@ type TableProgress struct {
 	Table        buckets.TableID
 	Schema, Name string // of the relation itself: of a leaf, where it is partitioned
 	Phase        buckets.Phase
+	Copying      bool // from the store: nothing of it is read
 	Generation   buckets.Generation
 	Rows         int64 // stored by this generation's chunks
 	Estimated    int64 // rows of the table, from its last ANALYZE; 0 if unknown
@@ -159,7 +160,7 @@ func (s *Source) Progress() []TableProgress {
 			p.Schema, p.Name = t.Relation.Schema, t.Relation.Name
 		}
 		p.Phase, p.Generation, p.Rows, p.Partials = t.Phase, t.Generation, t.Rows, t.Partials
-		p.Definitions = t.Definitions
+		p.Definitions, p.Copying = t.Definitions, t.Copying
 		p.Paused, p.Asked = p.paused != nil, asked(t)
 		if t.Phase != buckets.Repairing {
 			p.Fence = 0

@@ -63,6 +63,15 @@ type Table struct {
 	Swept       bool            `json:"swept,omitempty"`   // no row of an older generation is left
 	Dropped     bool            `json:"dropped,omitempty"` // the source has it no more
 	Strip       *Strip          `json:"strip,omitempty"`
+	Whole       bool            `json:"whole,omitempty"` // the images of all rows of the generation have every value that is not NULL
+	Copy        *Copy           `json:"copy,omitempty"`
+}
+
+// Copy is how far a tracked table is built from another one of its relation.
+type Copy struct {
+	From       TableID    `json:"from"`
+	Generation Generation `json:"generation"`     // of From
+	Next       []byte     `json:"next,omitempty"` // row key
 }
 
 // Strip is how far dead definitions were taken out of the rows of a tracked table.

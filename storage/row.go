@@ -204,6 +204,9 @@ func (tx *Tx) Images(fullKey []byte) ([]Image, error) {
 	return images, nil
 }
 
+// ImageSize is how many bytes the kept values of a row take.
+func (tx *Tx) ImageSize(fullKey []byte) int { return len(tx.section(secImages).Get(fullKey)) }
+
 // PutImages stores encoded values; nil removes them.
 func (tx *Tx) PutImages(fullKey, encoded []byte) error {
 	if encoded == nil {

@@ -47,6 +47,7 @@ type TablePlan struct {
 	Name        string   `json:"name"`
 	Rows        *int64   `json:"rows"` // null: the table was never analyzed
 	Bytes       int64    `json:"bytes"`
+	Stored      bool     `json:"stored"`      // the store has its rows whole: nothing is read of it
 	Definitions []string `json:"definitions"` // that need it
 }
 
@@ -94,7 +95,7 @@ type TableProgress struct {
 	Source    string `json:"source"`
 	Schema    string `json:"schema"`
 	Name      string `json:"name"`
-	Phase     string `json:"phase"` // waiting, reading, settling, done
+	Phase     string `json:"phase"` // waiting, reading, copying, settling, done
 	Rows      int64  `json:"rows"`
 	Estimated int64  `json:"estimated_rows"` // 0: unknown
 	Waiting   string `json:"waiting,omitempty"`

@@ -68,7 +68,7 @@ func definitionNote(d *admin.DefinitionPlan) string {
 	case d.Stored:
 		return "its data is still there"
 	}
-	return "reads " + strings.Join(d.Tables, ", ")
+	return "needs " + strings.Join(d.Tables, ", ")
 }
 
 // planSummary says what is read and who notices.
@@ -77,6 +77,7 @@ func planSummary(p *admin.Plan) string {
 	if p.SameMeaning {
 		return fmt.Sprintf("the same meaning as version %d: nothing is read, nothing is sent\n", p.Version)
 	}
+	reads := false
 	for _, t := range p.Tables {
 		rows := "of unknown size (never analyzed)"
 		if t.Rows != nil {
@@ -86,9 +87,14 @@ func planSummary(p *admin.Plan) string {
 		if t.Source != config.SourceNameDefault {
 			name = t.Source + ": " + name
 		}
+		if t.Stored {
+			fmt.Fprintf(&b, "takes %s from the store, %s\n", name, rows)
+			continue
+		}
+		reads = true
 		fmt.Fprintf(&b, "reads %s, %s\n", name, rows)
 	}
-	if len(p.Tables) == 0 {
+	if !reads {
 		b.WriteString("reads nothing\n")
 	} else if p.Seconds > 0 {
 		fmt.Fprintf(&b, "takes about %s at the last measured rate of %.0f rows/s\n", took(p.Seconds), p.Rate)

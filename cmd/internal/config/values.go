@@ -171,18 +171,18 @@ func (m *Management) UnmarshalText(text []byte) error {
 	return errors.New("write auto or manual")
 }
 
-// RowImages says which column values the store keeps beside a row's state: more of them cost space, fewer cost reads of the source when an
-// update leaves values out.
+// RowImages says which column values the store keeps beside a row's state: more of them cost space, fewer cost reads of the source, when an
+// update leaves values out or rules are deployed.
 type RowImages buckets.RowImages
 
 // UnmarshalText accepts the kinds that there are.
 func (r *RowImages) UnmarshalText(text []byte) error {
 	switch v := buckets.RowImages(text); v {
-	case buckets.RowImagesNone, buckets.RowImagesToast:
+	case buckets.RowImagesNone, buckets.RowImagesToast, buckets.RowImagesAll:
 		*r = RowImages(v)
 		return nil
 	}
-	return errors.New("write none or toast")
+	return errors.New("write none, toast or all")
 }
 
 // SlotLoss says what to do when the stream can't go on where the store stands.

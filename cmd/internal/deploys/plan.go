@@ -30,7 +30,7 @@ func (d *Deploys) Plan(ctx context.Context, text string) (*admin.Plan, error) {
 	}
 	p.Version, p.SameMeaning = uint32(c.Version), c.SameMeaning
 	for i := range c.Definitions {
-		addDefinition(p, v, &c.Definitions[i])
+		d.addDefinition(p, v, &c.Definitions[i])
 	}
 	p.Clients = d.clients(&c)
 	d.estimate(p)
@@ -38,19 +38,19 @@ func (d *Deploys) Plan(ctx context.Context, text string) (*admin.Plan, error) {
 }
 
 // addDefinition adds what becomes of a definition, and the tables that have to be read for it.
-func addDefinition(p *admin.Plan, v *judge.Verdict, d *buckets.DefinitionDifference) {
+func (d *Deploys) addDefinition(p *admin.Plan, v *judge.Verdict, def *buckets.DefinitionDifference) {
 	next := admin.DefinitionPlan{
-		Name: d.Name, Change: string(d.Difference), Stored: d.Built, Buckets: d.Usage.Buckets, Ops: d.Usage.Ops, Tables: []string{},
+		Name: def.Name, Change: string(def.Difference), Stored: def.Built, Buckets: def.Usage.Buckets, Ops: def.Usage.Ops, Tables: []string{},
 	}
-	if d.Difference == buckets.DefinitionChanged || d.Difference == buckets.DefinitionRemoved {
-		p.Buckets += d.Usage.Buckets
-		p.Ops += d.Usage.Ops
+	if def.Difference == buckets.DefinitionChanged || def.Difference == buckets.DefinitionRemoved {
+		p.Buckets += def.Usage.Buckets
+		p.Ops += def.Usage.Ops
 	}
-	if d.Rules != nil {
-		for _, pattern := range d.Rules.Tables() {
+	if def.Rules != nil {
+		for _, pattern := range def.Rules.Tables() {
 			next.Tables = append(next.Tables, pattern.String())
-			if !d.Built {
-				addTables(p, v, pattern, d.Name)
+			if !def.Built {
+				d.addTables(p, v, pattern, def.Name)
 			}
 		}
 	}
@@ -58,7 +58,7 @@ func addDefinition(p *admin.Plan, v *judge.Verdict, d *buckets.DefinitionDiffere
 }
 
 // addTables adds the tables of a pattern, each once.
-func addTables(p *admin.Plan, v *judge.Verdict, pattern syncrules.TablePattern, definition string) {
+func (d *Deploys) addTables(p *admin.Plan, v *judge.Verdict, pattern syncrules.TablePattern, definition string) {
 	survey := v.Surveys[pattern.Connection]
 	if survey == nil {
 		return // the definition names a source that is not configured
@@ -69,7 +69,7 @@ func addTables(p *admin.Plan, v *judge.Verdict, pattern syncrules.TablePattern, 
 		})
 		if i < 0 {
 			i = len(p.Tables)
-			next := admin.TablePlan{Source: pattern.Connection, Schema: t.Schema, Name: t.Name, Bytes: t.Bytes}
+			next := admin.TablePlan{Source: pattern.Connection, Schema: t.Schema, Name: t.Name, Bytes: t.Bytes, Stored: d.store.Holds(pattern.Connection, t.Schema, t.Name)}
 			if t.Rows >= 0 {
 				next.Rows = &t.Rows
 			}
@@ -102,9 +102,12 @@ func (d *Deploys) clients(c *buckets.Comparison) admin.ClientsPlan {
 	return out
 }
 
-// estimate sums up, and says how long it takes at the rate of the slowest source.
+// estimate sums up what is read, and says how long it takes at the rate of the slowest source.
 func (d *Deploys) estimate(p *admin.Plan) {
 	for _, t := range p.Tables {
+		if t.Stored {
+			continue
+		}
 		p.Bytes += t.Bytes
 		if t.Rows != nil {
 			p.Rows += *t.Rows

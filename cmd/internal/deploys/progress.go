@@ -37,8 +37,12 @@ func (d *Deploys) Progress(v admin.Version) *admin.Progress {
 }
 
 func tableOf(source string, t *replicator.TableProgress) admin.TableProgress {
+	phase := phases[t.Phase]
+	if t.Copying {
+		phase = "copying"
+	}
 	return admin.TableProgress{
-		Source: source, Schema: t.Schema, Name: t.Name, Phase: phases[t.Phase], Rows: t.Rows, Estimated: t.Estimated, Waiting: t.Waiting,
+		Source: source, Schema: t.Schema, Name: t.Name, Phase: phase, Rows: t.Rows, Estimated: t.Estimated, Waiting: t.Waiting,
 	}
 }
 
