@@ -18,6 +18,7 @@
 // A row state lists the row's live PUTs (placements) with a digest of their data, and its live parameter rows. The difference between
 // the placements there are and the ones that the rules want is what becomes PUTs and REMOVEs. Values that an UPDATE may leave out
 // because they are TOASTed are kept beside it if the row has at least 1 KiB of text; others are read again when they are missed.
+// Options.RowImages keeps none, or whole rows.
 //
 // # Stream wins (I8)
 //
@@ -58,13 +59,16 @@
 // version is: a version that is kept but not fresh would be of no use. A rollback to it waits for that; any other is one
 // step, because Rollback only makes the version deploying again, and nothing of it is missing.
 //
+// Where whole rows are kept, a new tracked table is copied from a complete one of its relation, and the source is not read (copy.go). The
+// writer does both, so the copy is exact at every moment: it needs neither Barrier nor fence.
+//
 // A definition that no live version has is dead at once: never evaluated, never revived under its id (I3b). Row states lose it as
 // they are read, without ops, since no client will get its buckets again; what is not read is reclaimed (reclaim.go).
 //
 // # Chores
 //
-// Work that nobody waits for is done in bounded steps, each in an update of its own: sweeps after a fence, versions whose time is
-// over, reclaim (chore.go). Steps follow each other while the writer has nothing else to do; otherwise they take at most a fifth of its
+// Work that no commit waits for is done in bounded steps, each in an update of its own: sweeps after a fence, copies, versions whose
+// time is over, reclaim (chore.go). Steps follow each other while the writer has nothing else to do; otherwise they take at most a fifth of its
 // time, so a commit waits for one step, not for a chore. What is left to do can be seen in the file.
 //
 // # Compaction

@@ -153,8 +153,8 @@ func tenRules(n int) string {
 // reads says how many rows were ever read of each table. Counters are sent when a session ends, so weir has to be stopped.
 func reads(t *testing.T, db *pgtest.Database) map[string]string {
 	t.Helper()
-	eventually(t, "the sessions of weir are gone", func() bool {
-		return db.Value(`SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'weir %' AND datname = current_database()`) == "0"
+	eventually(t, "all other sessions are gone", func() bool {
+		return db.Value(`SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()`) == "0"
 	})
 	out := map[string]string{}
 	for _, r := range db.Query(`SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables`) {
@@ -235,6 +235,50 @@ func TestDeployReadsAndSendsTheDifference(t *testing.T) {
 		if want := map[string]int{"t1": 41, "t9": 40}[table]; n-was != want {
 			t.Errorf("rows read of %s: got %d, want %d", table, n-was, want)
 		}
+	}
+}
+
+// TestDeployFromTheStore: where whole rows are kept, new and changed definitions are built without a read of the source, while it is being
+// written to.
+func TestDeployFromTheStore(t *testing.T) {
+	isolate(t)
+	db := pgtest.New(t)
+	db.Exec(tenSchema() + `; ALTER TABLE t0 ADD big text, ADD num numeric, ADD at timestamptz;
+		ALTER TABLE t0 ALTER big SET STORAGE EXTERNAL;
+		UPDATE t0 SET big = repeat('x', 9000), num = id / 3.0 WHERE id % 2 = 0; ANALYZE`)
+	p := newProcess(t, db, fmt.Sprintf(oldAndNew, "old"))
+	p.env = append(p.env, "WEIR_STORE_ROW_IMAGES=all")
+	p.start()
+	u := p.connect("u0", nil)
+	eventually(t, "first rows", u.has("t0", 40))
+	p.stop()
+	before := reads(t, db)
+	p.start()
+	p.awaitActive(1)
+	// These read, too: as many rows as they insert.
+	db.Exec(fmt.Sprintf("ALTER DATABASE %s SET enable_seqscan = off", db.Name))
+	stop := p.busy(db, `WITH w AS (INSERT INTO t0 VALUES ($1::int + 1000, 'u0', 'new row')) UPDATE t0 SET body = $1::int WHERE id = 2`)
+	added := "  added:\n    data: [\"SELECT id, big, num, at, body, owner FROM t0 AS copies\"]\n"
+	out := p.deploy(fmt.Sprintf(oldAndNew, "new")+added, "--wait")
+	for _, want := range []string{"+ added ", "~ changes ", "takes public.t0 from the store, about 40 rows", "reads nothing\n", "version 2 is active"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("deploy: got\n%swithout %q", out, want)
+		}
+	}
+	n := stop()
+	eventually(t, "all rows", u.has("copies", 40+n))
+	eventually(t, "all rows", u.has("t0", 40+n))
+	p.stop()
+	after := reads(t, db)
+	got, was := 0, 0
+	_, _ = fmt.Sscan(after["t0"], &got)
+	_, _ = fmt.Sscan(before["t0"], &was)
+	if got-was != n || after["t1"] != before["t1"] {
+		t.Errorf("rows read of t0: got %d, want %d, the writer's own; of t1: %s, before %s", got-was, n, after["t1"], before["t1"])
+	}
+	const sql = `SELECT json_build_object('id', id, 'big', big, 'num', num::text, 'at', at, 'body', body, 'owner', owner) FROM t0 WHERE $1 <> ''`
+	if d := cmp.Diff(truth(db, sql, "u0"), clientRows(t, u.Client, "copies")); d != "" {
+		t.Errorf("copies (-SQL +client):\n%s", d)
 	}
 }
 
@@ -319,6 +363,7 @@ func (p *process) busy(db *pgtest.Database, sql string) (stop func() int) {
 				break
 			}
 		}
+		_ = conn.Close(p.t.Context()) // so that Postgres counts what it has read
 		count <- n
 	}()
 	return func() int {

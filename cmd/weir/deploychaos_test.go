@@ -61,7 +61,10 @@ func TestDeployChaos(t *testing.T) {
 	texts := map[uint32]map[string]int{}
 	pick := map[string]int{"items": 0, "notes": 0}
 	p := newProcess(t, db, chaosRules(pick))
-	p.keepRetired = "2s"
+	p.env = []string{"WEIR_RULES_KEEP_RETIRED=2s"}
+	if r.Intn(2) == 0 {
+		p.env = append(p.env, "WEIR_STORE_ROW_IMAGES=all")
+	}
 	p.start()
 	p.awaitActive(1)
 	texts[1] = maps.Clone(pick)

@@ -38,8 +38,8 @@ type process struct {
 	endpoint string
 	cmd      *exec.Cmd
 
-	keepRetired string // of its configuration, "" for the default
-	log         *syncBuffer
+	env []string // beside that of the test
+	log *syncBuffer
 }
 
 type syncBuffer struct {
@@ -118,7 +118,7 @@ func (p *process) configure(text string) {
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.program, "serve", "--config", p.config())
-	p.cmd.Env = append(os.Environ(), asWeir+"=1", "WEIR_RULES_KEEP_RETIRED="+p.keepRetired)
+	p.cmd.Env = append(append(os.Environ(), asWeir+"=1"), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

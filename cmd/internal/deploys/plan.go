@@ -69,7 +69,10 @@ func (d *Deploys) addTables(p *admin.Plan, v *judge.Verdict, pattern syncrules.T
 		})
 		if i < 0 {
 			i = len(p.Tables)
-			next := admin.TablePlan{Source: pattern.Connection, Schema: t.Schema, Name: t.Name, Bytes: t.Bytes, Stored: d.store.Holds(pattern.Connection, t.Schema, t.Name)}
+			next := admin.TablePlan{
+				Source: pattern.Connection, Schema: t.Schema, Name: t.Name, Bytes: t.Bytes,
+				Stored: d.store.Holds(pattern.Connection, t.Schema, t.Name),
+			}
 			if t.Rows >= 0 {
 				next.Rows = &t.Rows
 			}
