@@ -213,11 +213,13 @@ func (c *catalog) loadTable(id TableID, rec storage.Table) error {
 	if err := json.Unmarshal(rec.Relation, rel); err != nil {
 		return fmt.Errorf("tracked table %d: %w", id, err)
 	}
-	return c.addTable(&table{Table: Table{
-		ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
-		Phase: Phase(rec.Phase), Copying: rec.Copy != nil, Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
-	}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip,
-		whole: rec.Whole, copy: rec.Copy, verified: Phase(rec.Phase) == Done || rec.Copy != nil})
+	return c.addTable(&table{
+		Table: Table{
+			ID: id, Source: rec.Source, Relation: rel, Definitions: rec.Definitions, Generation: rec.Generation,
+			Phase: Phase(rec.Phase), Copying: rec.Copy != nil, Partials: rec.Partials, Rows: rec.Rows, Progress: rec.Progress,
+		}, swept: rec.Swept, dropped: rec.Dropped, sweep: rec.Dropped && Phase(rec.Phase) != Done, strip: rec.Strip,
+		whole: rec.Whole, copy: rec.Copy, verified: Phase(rec.Phase) == Done || rec.Copy != nil,
+	})
 }
 
 func (c *catalog) addTable(t *table) error {
