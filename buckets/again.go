@@ -34,7 +34,7 @@ func (s *Store) ReadAgain(ctx context.Context, a Again) ([]Table, error) {
 			if err := b.begin(id, t.Relation); err != nil {
 				return err
 			}
-			b.change(t, func() { t.Progress, t.swept = a.Progress, a.Keep })
+			b.change(t, func() { t.Progress, t.swept, t.whole = a.Progress, a.Keep, t.whole && !a.Keep })
 			out = append(out, t.Table)
 		}
 		return nil
@@ -56,7 +56,7 @@ func (s *Store) StopReading(ctx context.Context, id TableID, gen Generation) err
 		if t.Phase != Chunking || gen == 1 {
 			return ErrStaleGeneration
 		}
-		b.change(t, func() { t.Phase, t.Progress, t.swept = Repairing, nil, true })
+		b.change(t, func() { t.Phase, t.Progress, t.swept, t.whole = Repairing, nil, true, false })
 		b.look = true
 		return nil
 	})

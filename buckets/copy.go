@@ -140,7 +140,7 @@ func (b *batch) copyRow(t, from *table, bd *binding, key []byte) (ok bool, err e
 		return true, err
 	}
 	old, err := b.row(from, key)
-	if err != nil || !old.current() || old.gone {
+	if err != nil || old.gone {
 		return true, err
 	}
 	tuple, err := b.wholeRow(old, bd)
@@ -157,7 +157,7 @@ func (b *batch) copyRow(t, from *table, bd *binding, key []byte) (ok bool, err e
 // wholeRow returns all values of a donor's row in the columns of bd, or nil if they are not known, or may be ahead of the stream.
 func (b *batch) wholeRow(r *row, bd *binding) (Tuple, error) {
 	switch {
-	case r.partial(), r.t.doubts(r.key):
+	case !r.current(), r.partial(), r.t.doubts(r.key):
 		return nil, nil
 	case r.seq > 0:
 		return r.tuple, nil

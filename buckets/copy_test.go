@@ -177,17 +177,31 @@ func TestCopyNeedsWholeRows(t *testing.T) {
 			}
 		})
 	}
-	h := newCopying(t, RowImagesAll)
-	h.goOn()
-	h.opts.RowImages = RowImagesToast
-	h.reopen()
-	h.stream(upd(items, "1", "o1", "a", nil))
-	h.opts.RowImages = RowImagesAll
-	h.reopen()
-	h.deploy(copySecond)
-	h.plan(items)
-	if got := h.Tables("default")[1].Phase; got != Registered {
-		t.Errorf("a table that was written while less was kept: phase %v, want Registered", got)
+	for name, lose := range map[string]func(*copying){
+		"written while less was kept": func(h *copying) {
+			h.opts.RowImages = RowImagesToast
+			h.reopen()
+			h.stream(upd(items, "1", "o1", "a", nil))
+			h.opts.RowImages = RowImagesAll
+			h.reopen()
+		},
+		"read again in part": func(h *copying) { // rows stay that are of the generation before
+			_, err := h.ReadAgain(h.ctx, Again{Tables: []TableID{h.Tables("default")[0].ID}, Keep: true})
+			h.must(err)
+			h.chunk(items, true, tuple("1", "o1", "a", nil))
+			h.fence(items)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newCopying(t, RowImagesAll)
+			h.goOn()
+			lose(h)
+			h.deploy(copySecond)
+			h.plan(items)
+			if got := h.Tables("default")[1].Phase; got != Registered {
+				t.Errorf("phase %v, want Registered", got)
+			}
+		})
 	}
 }
 
