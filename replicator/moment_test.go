@@ -134,6 +134,9 @@ func (w *momentWorld) play(t *testing.T, mode func(*Config)) {
 		w.stop()
 		d.Exec("SELECT pg_drop_replication_slot($1)", w.cfg.Slot)
 		w.each("UPDATE %s SET big = repeat('g', 3000) WHERE id %% 4 = 0; UPDATE %[1]s SET id = id + 500 WHERE id %% 10 = 7;") // in the gap
+		for i := range uint64(8) {
+			d.Exec(ledgerTransaction(rand.New(rand.NewPCG(i, 2))))
+		}
 	}
 	w.armed = true
 	w.start()

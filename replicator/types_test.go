@@ -27,7 +27,7 @@ var samples = []struct{ typ, value string }{
 	{"numeric", "'NaN'"},
 	{"numeric(6,2)", "3.1"},
 	{"bool", "true"},
-	{"text", `E'tab\t newline\n back\\slash \b\f\r\v \\N ünï 😀'`},
+	{"text", `E'tab\t newline\n back\\slash \b\f\r\x0b \\N ünï 😀'`},
 	{"text", "''"},
 	{"text", "NULL"},
 	{"varchar(5)", "'ab'"},

@@ -34,7 +34,7 @@ var typeValues = []struct {
 	{"float4", []string{"1.1", "'-Infinity'", "1e38"}},
 	{"float8", []string{"0.1::float8 + 0.2", "'NaN'", "'Infinity'", "1e300", "-0.0", "5"}},
 	{"bool", []string{"true", "false", "NULL"}},
-	{"text", []string{`E'tab\t newline\n back\\slash "quote" \b\f\r\v \x01 \\N ünï 😀'`, "''", "NULL", "repeat(md5('long'), 400)"}},
+	{"text", []string{`E'tab\t newline\n back\\slash "quote" \b\f\r\x0b \x01 \\N ünï 😀'`, "''", "NULL", "repeat(md5('long'), 400)"}},
 	{"varchar(5)", []string{"'ab'"}},
 	{"char(5)", []string{"'ab'"}},
 	{`"char"`, []string{"'x'"}},
