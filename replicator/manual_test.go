@@ -70,7 +70,7 @@ func TestNothingToReplicate(t *testing.T) {
 	d := pgtest.New(t)
 	w := newWorld(t, d, "bucket_definitions:\n  all:\n    data:\n      - SELECT * FROM \"log_%\"\n", nil)
 	w.start()
-	w.faulty(CodePublicationEmpty)
+	_ = w.faulty(CodePublicationEmpty)
 	if v := w.store.Versions(); v[0].State != buckets.Deploying {
 		t.Errorf("version is %v", v[0].State)
 	}

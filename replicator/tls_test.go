@@ -218,7 +218,7 @@ func TestTLSOfASource(t *testing.T) {
 		})
 	})
 	w.start()
-	w.faulty(CodeLogin)
+	_ = w.faulty(CodeLogin)
 	ca.leaf("cert", "cert", nil)
 	w.compare(itemTruth)
 	if n := d.Value("SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name LIKE 'weir %' AND NOT ssl"); n != "0" {
