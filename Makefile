@@ -69,6 +69,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s); "make test" runs their seeds
 interop: ## Sync stock client SDKs (Node.js, web) with weir
 	$(INTEROP)
 
+.PHONY: deploy-chaos
+deploy-chaos: ## Deploy and roll back 50 times under writes and kills; "make test" does it 8 times
+	$(GO) test ./cmd/weir -run '^TestDeployChaos$$' -timeout 30m -v -deploy.count 50
+
 .PHONY: demo-check
 demo-check: ## Run the demo for DEMOTIME (20s); fails if a change did not arrive
 	$(GO) run ./cmd/weir demo --for $(DEMOTIME)
