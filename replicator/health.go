@@ -35,6 +35,7 @@ type Health struct {
 	Lag       int64            // bytes between the two
 	LagTime   time.Duration    // since the WAL ended at Position
 	Slot      SlotHealth       // as last seen
+	Losses    int64            // times that the history was found lost, and all tables had to be read again
 	Since     time.Time        // of State
 }
 
@@ -50,6 +51,7 @@ type health struct {
 	head    buckets.Position
 	fatal   error
 	behind  lag
+	losses  int64
 
 	slot    SlotHealth
 	warned  int    // of the WAL budget: the number of marks that are passed
@@ -70,7 +72,7 @@ func (s *Source) Health() Health {
 		Warnings:  h.warning,
 		Slot:      h.slot,
 		Waiting:   h.waiting, Position: pos, Head: head, Lag: int64(head - pos),
-		LagTime: h.behind.of(pos, time.Now()),
+		LagTime: h.behind.of(pos, time.Now()), Losses: h.losses,
 	}
 }
 
@@ -109,11 +111,14 @@ func (s *Source) replaceFaults(before *Faults, faults Faults, message string) {
 	*before = faults
 }
 
-// await notes what is being waited for; "" for nothing.
+// await notes what is being waited for; "" for nothing. Whoever waits has passed what failed before.
 func (s *Source) await(what string) {
 	h := &s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if what != "" {
+		h.faults = nil
+	}
 	if what != "" && what != h.waiting {
 		s.log.Info("waiting", "for", what)
 	}

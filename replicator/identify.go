@@ -100,7 +100,8 @@ const slotQuery = `
 SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')::text,
        CASE WHEN wal_status = 'lost' OR to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL OR to_jsonb(s) ->> 'conflicting' = 'true'
             THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', 'wal_removed') ELSE '' END,
-       coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint, h.head::text,
+       coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint,
+       coalesce(pg_wal_lsn_diff(h.head, confirmed_flush_lsn), 0)::bigint, h.head::text,
        (SELECT CASE WHEN min(setting::bigint) < 0 THEN -1 ELSE max(setting::bigint) << 20 END FROM pg_settings
         WHERE name IN ('max_slot_wal_keep_size', 'wal_keep_size'))
 FROM pg_replication_slots s,
@@ -110,7 +111,7 @@ func readSlot(ctx context.Context, q querier, name string) (slot, error) {
 	sl := slot{exists: true}
 	var confirmed, head string
 	err := q.QueryRow(ctx, slotQuery, name).Scan(&sl.plugin, &sl.database, &sl.active, &confirmed, &sl.lost,
-		&sl.wal.Status, &sl.wal.Safe, &sl.wal.Retained, &head, &sl.wal.Budget)
+		&sl.wal.Status, &sl.wal.Safe, &sl.wal.Retained, &sl.wal.Behind, &head, &sl.wal.Budget)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return slot{}, nil
 	}

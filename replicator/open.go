@@ -145,6 +145,7 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 	if err != nil {
 		return err
 	}
+	s.noteSlot(sl)
 	if !known {
 		if sl.exists {
 			s.log.Warn("the slot exists but the store does not know it: it is made again", "slot", s.cfg.Slot)
@@ -158,8 +159,12 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 			Hint: fmt.Sprintf("a slot that is not needed any more holds WAL: SELECT pg_drop_replication_slot('%s')", state.Slot),
 		}
 	}
+	lost := errors.Is(err, ErrHistoryLost)
+	if lost {
+		s.lose()
+	}
 	switch {
-	case errors.Is(err, ErrHistoryLost) && s.cfg.OnLost == Resnapshot:
+	case lost && s.cfg.OnLost == Resnapshot:
 		s.log.Error("history lost: all tables are read again", "why", err.Error())
 		return s.begin(ctx, l, id, sl)
 	case err != nil:

@@ -56,7 +56,7 @@ func (s *Source) reportHolders(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(done)
 		for wait := holdersAfter; pause(ctx, wait) == nil; wait = holdersEvery {
-			s.await("slot creation waits for " + describeHolders(ctx, s.pool, 0))
+			s.await("the slot, which is held up by " + describeHolders(ctx, s.pool, 0))
 		}
 	}()
 	return func() {

@@ -4,8 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+)
 
-	"github.com/weirsync/weir/buckets"
+// slotFirst and slotEvery are the pauses between looks at the slot for those who watch it. The driver's looks, which end a session whose
+// slot is lost, are rarer.
+const (
+	slotFirst = time.Second
+	slotEvery = 5 * time.Second
 )
 
 // SlotHealth is what the server says of the WAL that it keeps for the slot.
@@ -14,6 +19,8 @@ type SlotHealth struct {
 	Safe     int64     // bytes that can still be written before the slot may be lost; negative: without limit
 	Budget   int64     // of bytes, as the server is configured; negative: none
 	Retained int64     // bytes of WAL that are kept for the slot
+	Behind   int64     // bytes between what was acknowledged and the end of the WAL
+	Active   bool      // somebody reads it
 	Checked  time.Time // when
 }
 
@@ -52,25 +59,37 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<2
 // runs at each look at the catalog and before each chunk.
 func (s *Source) checkSlot(ctx context.Context) error {
 	sl, err := readSlot(ctx, s.pool, s.cfg.Slot)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	s.noteSlot(sl)
+	switch {
 	case !sl.exists:
 		return slotGone(s.cfg.Slot)
 	case sl.lost != "":
 		return slotLost(s.cfg.Slot, sl.lost)
 	}
-	s.noteSlot(sl.wal, sl.head)
 	return nil
 }
 
-// noteSlot keeps what was seen of the slot and of the end of the WAL, and logs each mark of the budget once on the way down.
-func (s *Source) noteSlot(now SlotHealth, head buckets.Position) {
-	now.Checked = time.Now()
+// watchSlot looks at the slot until ctx ends. What fails here fails the driver too.
+func (s *Source) watchSlot(ctx context.Context) {
+	for wait := slotFirst; pause(ctx, wait) == nil; wait = slotEvery {
+		if sl, err := readSlot(ctx, s.pool, s.cfg.Slot); err == nil {
+			s.noteSlot(sl)
+		}
+	}
+}
+
+// noteSlot keeps what was seen of the slot, also of one that is lost, and of the end of the WAL, and logs each mark of the budget once on
+// the way down. A slot that is gone is nothing but Checked.
+func (s *Source) noteSlot(sl slot) {
+	now := sl.wal
+	now.Active, now.Checked = sl.active != 0, time.Now()
 	h := &s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.head = max(h.head, head)
+	h.head = max(h.head, sl.head)
 	h.behind.saw(h.head, now.Checked)
 	before := h.warned
 	h.slot, h.warned, h.warning = now, now.passed(), nil
@@ -82,4 +101,13 @@ func (s *Source) noteSlot(now SlotHealth, head buckets.Position) {
 	if h.warned > before {
 		s.log.Warn("WAL budget", "warning", w.Message, "hint", w.Hint)
 	}
+}
+
+// lose notes that the history is lost. Where the WAL ended before means nothing any more: the server may be another one.
+func (s *Source) lose() {
+	h := &s.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.losses++
+	h.head, h.behind = 0, lag{}
 }

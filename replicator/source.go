@@ -111,6 +111,10 @@ func (s *Source) session(ctx context.Context) error {
 	g.Go(func() error { return l.hold.watch(ctx) })
 	g.Go(func() error { return s.drive(ctx, l) })
 	g.Go(func() error {
+		s.watchSlot(ctx)
+		return nil
+	})
+	g.Go(func() error {
 		if err := l.gate.wait(ctx); err != nil {
 			return err
 		}

@@ -28,15 +28,26 @@ func (s samples) source(src Source) {
 	s.set("weir_source_faults", float64(len(h.Faults)), h.Source)
 	s.set("weir_source_lag_bytes", float64(h.Lag), h.Source)
 	s.set("weir_source_lag_seconds", h.LagTime.Seconds(), h.Source)
+	s.set("weir_source_history_lost_total", float64(h.Losses), h.Source)
 	if slot := h.Slot; !slot.Checked.IsZero() {
 		s.one("weir_slot_wal_status", slot.Status, walStatuses, h.Source, src.Slot)
-		s.set("weir_slot_retained_bytes", float64(slot.Retained), h.Source, src.Slot)
+		s.set("weir_slot_active", truth(slot.Active), h.Source, src.Slot)
 		s.set("weir_slot_checked_timestamp_seconds", seconds(slot.Checked), h.Source, src.Slot)
-		if slot.Safe >= 0 {
-			s.set("weir_slot_safe_bytes", float64(slot.Safe), h.Source, src.Slot)
-		}
+		s.slotSizes(slot, h.Source, src.Slot)
 	}
 	s.snapshots(h.Source, src.Progress())
+}
+
+// slotSizes are unknown of a slot that is gone.
+func (s samples) slotSizes(slot replicator.SlotHealth, labels ...string) {
+	if slot.Status == "" {
+		return
+	}
+	s.set("weir_slot_retained_bytes", float64(slot.Retained), labels...)
+	s.set("weir_slot_unconfirmed_bytes", float64(slot.Behind), labels...)
+	if slot.Safe >= 0 {
+		s.set("weir_slot_safe_bytes", float64(slot.Safe), labels...)
+	}
 }
 
 func (s samples) snapshots(source string, tables []replicator.TableProgress) {

@@ -41,9 +41,13 @@ var definitions = define([]Definition{
 	{"weir_source_lag_seconds", Gauge, ofSource, "Time since the server's WAL ended where the store stands now; 0 if it still does.", nil},
 	{"weir_source_transactions_total", Counter, ofSource, "Transactions of the source that became durable.", nil},
 
-	{"weir_slot_wal_status", Gauge, []string{"source", "slot", "status"}, "1 for the slot's wal_status: reserved, extended, unreserved or lost.", nil},
+	{"weir_source_history_lost_total", Counter, ofSource, "Times that the stream could not go on where the store stands, as the slot was lost: all tables are read again.", nil},
+
+	{"weir_slot_active", Gauge, ofSlot, "1 if somebody was reading the slot when it was last looked at.", nil},
+	{"weir_slot_wal_status", Gauge, []string{"source", "slot", "status"}, "1 for the slot's wal_status: reserved, extended, unreserved or lost; 0 for all if it is gone.", nil},
 	{"weir_slot_safe_bytes", Gauge, ofSlot, "WAL that can still be written before the slot may be lost; absent while there is no limit.", nil},
 	{"weir_slot_retained_bytes", Gauge, ofSlot, "WAL that the server keeps for the slot.", nil},
+	{"weir_slot_unconfirmed_bytes", Gauge, ofSlot, "WAL between what weir has acknowledged and the end: the server's own view of the lag.", nil},
 	{"weir_slot_checked_timestamp_seconds", Gauge, ofSlot, "When the slot was last looked at.", nil},
 
 	{"weir_table_rows_total", Counter, []string{"source", "table", "operation"}, "Row changes that became durable; operation snapshot is rows of chunks.", nil},

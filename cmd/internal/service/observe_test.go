@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/weirsync/weir/cmd/internal/config"
-	"github.com/weirsync/weir/replicator/pgtest"
 )
 
 // startObserved runs a service with a listener for operators. It returns the addresses of both listeners and a way to stop.
@@ -95,76 +93,6 @@ func scrape(t *testing.T, back string, want map[string]float64) (text string) {
 			t.Fatalf("%s is not %v:\n%s", off, want[off], text)
 		}
 	}
-}
-
-// Metrics stay right while the source is down at start, comes, is snapshotted, changes, restarts, and while rules are deployed.
-func TestMetricsThroughALife(t *testing.T) {
-	server := pgtest.StartServer(t, pgtest.Options{})
-	db := pgtest.NewOn(t, server)
-	db.Exec("CREATE TABLE items (id text PRIMARY KEY); INSERT INTO items VALUES ('1'), ('2')")
-	if err := server.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	cfg := newConfig(t, db.URI(), everyItem)
-	_, back, stop := startObserved(t, cfg, slog.New(slog.DiscardHandler))
-	scrape(t, back, map[string]float64{
-		"weir_ready": 0, `weir_source_connected{source="default"}`: 0, `weir_source_faults{source="default"}`: 1,
-	})
-	if err := server.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	text := scrape(t, back, map[string]float64{
-		"weir_ready": 1, `weir_source_connected{source="default"}`: 1, `weir_source_faults{source="default"}`: 0,
-		`weir_source_state{source="default",state="streaming"}`:                             1,
-		`weir_table_rows_total{operation="snapshot",source="default",table="public.items"}`: 2,
-		`weir_snapshot_unfinished_tables{source="default"}`:                                 0,
-		`weir_slot_wal_status{slot="weir_service",source="default",status="reserved"}`:      1,
-		`weir_deploy_versions{state="active"}`:                                              1,
-		"weir_checkpoint_held":                                                              0,
-		`weir_snapshot_rows{id="1",source="default",table="public.items"}`:                  2,
-		`weir_snapshot_phase{id="1",phase="done",source="default",table="public.items"}`:    1,
-		`weir_writer_queue_bytes{queue="stream"}`:                                           0,
-	})
-	if kept, ok := sample(text, `weir_slot_retained_bytes{slot="weir_service",source="default"}`); !ok || kept < 0 || kept > 1e9 {
-		t.Errorf("retained %v", kept)
-	}
-	db.Exec("INSERT INTO items VALUES ('3')")
-	db.Exec("UPDATE items SET id = '4' WHERE id = '3'")
-	db.Exec("DELETE FROM items")
-	changed := map[string]float64{
-		`weir_table_rows_total{operation="insert",source="default",table="public.items"}`: 1,
-		`weir_table_rows_total{operation="update",source="default",table="public.items"}`: 1,
-		`weir_table_rows_total{operation="delete",source="default",table="public.items"}`: 3,
-		`weir_table_transactions_total{source="default",table="public.items"}`:            3,
-		`weir_source_lag_bytes{source="default"}`:                                         0,
-		`weir_source_lag_seconds{source="default"}`:                                       0,
-	}
-	text = scrape(t, back, changed)
-	published, _ := sample(text, `weir_commit_published_seconds_count{source="default"}`)
-	fast, _ := sample(text, `weir_commit_published_seconds_bucket{source="default",le="10"}`)
-	if published < 3 || fast < 3 {
-		t.Errorf("published %v, in 10 s %v", published, fast)
-	}
-	if err := server.Kill(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	scrape(t, back, map[string]float64{"weir_ready": 1, `weir_source_connected{source="default"}`: 0})
-	if err := server.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	scrape(t, back, map[string]float64{`weir_source_connected{source="default"}`: 1})
-	scrape(t, back, changed)
-	stop()
-
-	db.Exec("CREATE TABLE notes (id text PRIMARY KEY); INSERT INTO notes VALUES ('n')")
-	if err := os.WriteFile(cfg.Rules.Path, []byte(everyItem+"  more:\n    data:\n      - SELECT * FROM notes\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, back, _ = startObserved(t, cfg, slog.New(slog.DiscardHandler))
-	scrape(t, back, map[string]float64{
-		"weir_deploy_active_version": 2, `weir_deploy_versions{state="deploying"}`: 0, `weir_deploy_versions{state="active"}`: 1,
-		`weir_table_rows_total{operation="snapshot",source="default",table="public.notes"}`: 1,
-	})
 }
 
 // Metrics and profiles are nothing for the public.
