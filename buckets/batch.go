@@ -29,6 +29,7 @@ type batch struct {
 	ended  []*version
 	news   news
 	tally  tally
+	held   bool       // the gate is closed for the active version (I9)
 	due    []BucketID // to be compacted
 }
 
@@ -126,6 +127,7 @@ func (b *batch) change(t *table, fn func()) {
 // checkpoint publishes everything up to now, unless the gate is closed (I9), and moves to a new version if that is due.
 func (b *batch) checkpoint() error {
 	if len(b.s.staged) > 0 {
+		b.held = b.s.figures.shut
 		return nil // half of a transaction is no committed state (I1)
 	}
 	activated, err := b.activate()
@@ -133,7 +135,7 @@ func (b *batch) checkpoint() error {
 		return err
 	}
 	v := b.s.catalog.active
-	if v == nil || !b.s.catalog.open(v) {
+	if b.held = v != nil && !b.s.catalog.open(v); v == nil || b.held {
 		return nil
 	}
 	cp := storage.Checkpoint{Op: b.counters.Op - 1, Version: v.ID, Positions: map[string]Position{}}

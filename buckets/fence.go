@@ -147,7 +147,7 @@ func (b *batch) endSweep(t *table, done bool) {
 	b.look = true
 	if done && !t.dropped {
 		b.s.log.Info("snapshot complete", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name,
-			"generation", t.Generation, "rows", t.Rows)
+			"id", uint64(t.ID), "generation", t.Generation, "rows", t.Rows)
 	}
 	if t.fence != nil {
 		t.fence.passed = done

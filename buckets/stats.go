@@ -78,6 +78,7 @@ func (t *TableStats) add(b *TableStats) {
 type figures struct {
 	latencies map[string]*latencies // by source; the map never changes
 	held      []commit              // durable and not published; the writer's own
+	shut      bool                  // the gate, as of the last batch; the writer's own
 
 	mu    sync.Mutex
 	stats Stats // without what is read when somebody asks

@@ -175,14 +175,16 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 		t.whole, t.copy, t.Copying = b.s.keepsAll(), nil, false
 	})
 	b.look = true
-	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "generation", t.Generation)
+	b.s.log.Info("snapshot begins", "source", t.Source, "table", rel.Schema+"."+rel.Name, "id", uint64(t.ID),
+		"generation", t.Generation)
 	return nil
 }
 
 // restart begins a table anew because the stream brought a change that does not say which row it is of: the replica identity is
 // another one now. The gate is closed until whoever drives snapshots has read the table, in whatever shape it is then.
 func (b *batch) restart(t *table, why error) error {
-	b.s.log.Warn("a change can't be applied: the table is read again", "source", t.Source, "why", why)
+	b.s.log.Warn("a change can't be applied: the table is read again", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name,
+		"why", why)
 	return b.begin(t.ID, t.Relation)
 }
 

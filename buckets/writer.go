@@ -130,11 +130,24 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 	clear(kept)
 	b.news.committed = s.figures.oldest(b)
 	s.figures.take(b, began, s.opts.Trace) // before a session can have sent what it tells of
+	s.tellGate(b.held)
 	s.publish(b)
 	for _, j := range jobs {
 		j.finish(nil)
 	}
 	return nil
+}
+
+// tellGate logs that the gate closes or opens (I9).
+func (s *Store) tellGate(shut bool) {
+	was := s.figures.shut
+	s.figures.shut = shut
+	switch {
+	case shut && !was:
+		s.log.Info("checkpoints are held back until the tables that are read are complete")
+	case was && !shut:
+		s.log.Info("checkpoints are published again")
+	}
 }
 
 // publish tells the rest of the process what a durable batch changed. Who waited for the batch itself goes on last, so that nothing of

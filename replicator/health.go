@@ -89,18 +89,22 @@ func (s *Source) enter(state State) {
 		return
 	}
 	h.state, h.since = state, time.Now()
-	s.log.Info("source state", "state", string(state))
+	s.log.Info("source state", "state", string(state), "lsn", s.store.Durable(s.cfg.Name).String())
 }
 
 // fail notes why a session ended.
 func (s *Source) fail(err error) { s.replaceFaults(&s.health.faults, faultsOf(err), "source fault") }
 
 // failTables replaces the faults of single tables.
-func (s *Source) failTables(faults Faults) { s.replaceFaults(&s.health.tables, faults, "table fault") }
+func (s *Source) failTables(faults Faults) {
+	if mended := s.replaceFaults(&s.health.tables, faults, "table fault"); mended {
+		s.log.Info("table faults are mended")
+	}
+}
 
 // replaceFaults puts faults in the place of those before, which health guards. The log hears of them once, however often they are met
-// again.
-func (s *Source) replaceFaults(before *Faults, faults Faults, message string) {
+// again. mended: there were some, and are none now.
+func (s *Source) replaceFaults(before *Faults, faults Faults, message string) (mended bool) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
 	if faults.Error() != before.Error() {
@@ -108,7 +112,9 @@ func (s *Source) replaceFaults(before *Faults, faults Faults, message string) {
 			s.log.Warn(message, "fault", f.Message, "hint", f.Hint)
 		}
 	}
+	mended = len(faults) == 0 && len(*before) > 0
 	*before = faults
+	return mended
 }
 
 // await notes what is being waited for; "" for nothing. Whoever waits has passed what failed before.

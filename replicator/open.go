@@ -148,7 +148,7 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 	s.noteSlot(sl)
 	if !known {
 		if sl.exists {
-			s.log.Warn("the slot exists but the store does not know it: it is made again", "slot", s.cfg.Slot)
+			s.log.Warn("the slot exists but the store does not know it: it is made again")
 		}
 		return s.begin(ctx, l, id, sl)
 	}
@@ -165,7 +165,7 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 	}
 	switch {
 	case lost && s.cfg.OnLost == Resnapshot:
-		s.log.Error("history lost: all tables are read again", "why", err.Error())
+		s.log.Error("history lost: all tables are read again", "why", err.Error(), "lsn", state.Position.String())
 		return s.begin(ctx, l, id, sl)
 	case err != nil:
 		return err

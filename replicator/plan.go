@@ -192,7 +192,7 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 			}
 			broken[t.oid] = fs
 		} else {
-			s.log.Info("table added to publication", "table", ident(t.schema, t.name), "publication", s.cfg.Publication)
+			s.log.Info("table added to publication", "table", t.schema+"."+t.name, "publication", s.cfg.Publication)
 		}
 	}
 	again, err := s.makePlan(ctx, p.demand)

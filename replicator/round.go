@@ -223,10 +223,10 @@ func (d *driver) giveBack(ctx context.Context, t *task, err error) {
 	case err == nil, ctx.Err() != nil, errors.Is(err, buckets.ErrStaleGeneration):
 		d.s.tasks.failed(t.table.ID, nil)
 	case errors.Is(err, errReplan):
-		d.s.log.Info("table changed: its snapshot begins anew", "table", ident(t.unit.schema, t.unit.name))
+		d.s.log.Info("table changed: its snapshot begins anew", "table", t.unit.schema+"."+t.unit.name)
 		d.s.reg.sawChange(t.unit.oid)
 	default:
-		d.s.log.Warn("snapshot interrupted", "table", ident(t.unit.schema, t.unit.name), "error", err)
+		d.s.log.Warn("snapshot interrupted", "table", t.unit.schema+"."+t.unit.name, "error", err)
 		d.s.tasks.failed(t.table.ID, err)
 	}
 }

@@ -37,7 +37,7 @@ func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn) (buckets.P
 				return 0, fmt.Errorf("unbound the stream: %w", err)
 			}
 			point, err := pglogrepl.ParseLSN(made.ConsistentPoint)
-			s.log.Info("slot created", "slot", s.cfg.Slot, "position", made.ConsistentPoint)
+			s.log.Info("slot created", "lsn", made.ConsistentPoint)
 			return buckets.Position(point), err
 		}
 		if ctx.Err() != nil {
@@ -105,7 +105,7 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 		}
 		return fmt.Errorf("drop slot %s: %w", name, err)
 	}
-	s.log.Warn("slot dropped", "slot", name)
+	s.log.Warn("slot dropped")
 	return nil
 }
 

@@ -40,7 +40,7 @@ type Source struct {
 // New makes a source. cfg.Validate must have passed. Nothing connects before Run.
 func New(cfg Config, store *buckets.Store) *Source {
 	cfg.fill()
-	s := &Source{cfg: cfg, store: store, reg: newRegistry(), log: cfg.Logger.With("source", cfg.Name)}
+	s := &Source{cfg: cfg, store: store, reg: newRegistry(), log: cfg.Logger.With("source", cfg.Name, "slot", cfg.Slot)}
 	s.memory = semaphore.NewWeighted(cfg.Snapshot.MemoryLimit)
 	s.workers = semaphore.NewWeighted(int64(cfg.Snapshot.Workers))
 	s.health.state, s.health.since = Connecting, time.Now()

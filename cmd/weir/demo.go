@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirsync/weir/cmd/internal/config"
 	"github.com/weirsync/weir/cmd/internal/demo"
+	"github.com/weirsync/weir/cmd/internal/logs"
 )
 
 const demoHelp = `Show rows travel from a Postgres of its own to the clients of two users.
@@ -38,7 +39,7 @@ func newDemo() *cobra.Command {
 			}
 			err := demo.Run(cmd.Context(), demo.Options{
 				For: lasts, Out: cmd.OutOrStdout(), Color: colorful(cmd.OutOrStdout()),
-				Log:     newLogger(cmd.ErrOrStderr(), config.Log{Level: slog.LevelWarn}),
+				Log:     logs.New(cmd.ErrOrStderr(), config.Log{Level: slog.LevelWarn}),
 				Program: program(),
 			})
 			if errors.Is(err, demo.ErrFailed) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirsync/weir/cmd/internal/logs"
 	"github.com/weirsync/weir/cmd/internal/service"
 )
 
@@ -32,7 +33,7 @@ func serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	log := logs.New(cmd.ErrOrStderr(), cfg.Log)
 	s, err := service.New(cfg, log)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirsync/weir/cmd/internal/config"
+	"github.com/weirsync/weir/cmd/internal/logs"
 )
 
 // settings loads the configuration as a command with all flags does.
@@ -86,7 +87,7 @@ func TestLogger(t *testing.T) {
 		config.LogJSON: `"level":"WARN","msg":"shown","slot":"weir_1"}` + "\n",
 	} {
 		var out bytes.Buffer
-		logger := newLogger(&out, config.Log{Level: slog.LevelWarn, Format: format})
+		logger := logs.New(&out, config.Log{Level: slog.LevelWarn, Format: format})
 		logger.Info("hidden")
 		logger.Warn("shown", "slot", "weir_1")
 		if !strings.HasSuffix(out.String(), want) || strings.Contains(out.String(), "hidden") {
