@@ -164,6 +164,7 @@ func (f *figures) merge(b *batch, now time.Time, took time.Duration) {
 	f.stats.Busy += took
 	f.stats.Ops += b.tally.ops
 	f.stats.RowErrors += b.tally.errors
+	f.stats.Held = b.held
 	if b.news.published {
 		f.stats.Checkpoints++
 		f.stats.Published = now
@@ -198,20 +199,12 @@ func (s *Store) Stats() (Stats, error) {
 	slices.SortFunc(out.Tables, func(a, b TableStats) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Table, b.Table))
 	})
-	out.Queue, out.Compaction, out.Held = s.queue.stats(), s.CompactStats(), s.held()
+	out.Queue, out.Compaction = s.queue.stats(), s.CompactStats()
 	var err error
 	if out.Space, err = s.db.Space(); err != nil {
 		return Stats{}, fmt.Errorf("read size of the store: %w", err)
 	}
 	return out, nil
-}
-
-// held tells whether the gate is closed for the active version.
-func (s *Store) held() bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	v := s.catalog.active
-	return v != nil && !s.catalog.open(v)
 }
 
 func (q *queue) stats() QueueStats {

@@ -71,6 +71,30 @@ func TestStatsFollowTheGate(t *testing.T) {
 	}
 }
 
+// The gate is known to be closed from the batch that closes it until the one that opens it, also after a start in between.
+func TestStatsTellTheGate(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items)
+	want := func(held bool, when string) {
+		t.Helper()
+		if got := h.stats().Held; got != held {
+			t.Errorf("%s: held %v, want %v", when, got, held)
+		}
+	}
+	want(false, "a complete snapshot")
+	_, err := h.BeginGeneration(h.ctx, h.Tables("default")[0].ID, items)
+	h.must(err)
+	want(true, "a table that is read again")
+	h.reopen()
+	want(true, "after a start")
+	h.chunk(items, true, tuple("1", "ann", "a", nil))
+	h.fence(items)
+	h.commitAt(0)
+	want(false, "a complete snapshot")
+}
+
 // A gate that stays closed for long costs little memory, and loses no commit.
 func TestHeldCommitsAreBounded(t *testing.T) {
 	f := newFigures([]string{"default"})

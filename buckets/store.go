@@ -130,6 +130,10 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())
 	}
 	s.warnAbandoned()
+	if v := s.catalog.active; v != nil {
+		s.figures.shut = !s.catalog.open(v)
+		s.figures.stats.Held = s.figures.shut
+	}
 	return s, nil
 }
 
