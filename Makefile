@@ -8,6 +8,8 @@ GO        ?= go
 TOOL      := $(GO) tool -modfile=cmd/tools.mod
 FUZZTIME  ?= 30s
 DEMOTIME  ?= 20s
+MODELS    ?= 100000
+MODELSEED ?= 1
 # What stands in for a user's app: stock client SDKs against a real weir.
 INTEROP   ?= clients/interop/run.sh
 # The packages whose behaviour depends on the server's version.
@@ -64,6 +66,10 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s); "make test" runs their seeds
 			echo "$$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
+
+.PHONY: model
+model: ## Play MODELS (100000) random histories against the writer, from seed MODELSEED (1)
+	$(GO) test ./buckets -run '^TestModel$$' -timeout 0 -v -model.histories=$(MODELS) -model.seed=$(MODELSEED)
 
 .PHONY: interop
 interop: ## Sync stock client SDKs (Node.js, web) with weir

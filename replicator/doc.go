@@ -7,7 +7,7 @@
 //	           store stands (I13), make publication and slot     open.go validate.go hold.go identify.go publication.go slot.go
 //	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go types.go match.go
 //	  round      marker, begin generations, Barrier, chunks, fence     drive.go marker.go barrier.go
-//	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go copytext.go progress.go
+//	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go keyrange.go copytext.go progress.go
 //	  fence      re-read partial rows, then the marker                 finish.go reread.go
 //	stream     read, decode, hand over transactions                    stream.go assemble.go slab.go pgoutput/
 //	  report     status updates, on time whatever the reader waits for status.go
@@ -26,6 +26,7 @@
 //     waits for xids, because a commit can be in the stream and not be visible, or be visible and not be in the stream.
 //   - A relation gets into the registry before its generation begins. Transactions that the stream skipped until then had
 //     committed before the Barrier, so chunks see them.
+//   - A table is read to where it ended behind the Barrier: what is added later is the stream's, and no table is outgrown by itself.
 //   - A chunk locks, then checks, then reads, then flushes (type reading). A table that is not what its plan was made of begins
 //     anew behind a marker, so that what the stream still brings in the old shape is not taken for the new generation's.
 //   - A resnapshot by hand is a generation like any other: its progress only says that it was asked for, and with what condition. With

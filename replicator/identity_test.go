@@ -17,6 +17,7 @@ func TestReplicaIdentities(t *testing.T) {
 			ALTER TABLE accounts REPLICA IDENTITY USING INDEX by_owner`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				d.Exec(bankTables + ddl)

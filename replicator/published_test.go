@@ -63,6 +63,7 @@ func TestColumnListAndRowFilter(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			modes(t, func(t *testing.T, mode func(*Config)) {
 				d := pgtest.New(t)
 				if d.Value("SELECT current_setting('server_version_num')::int < 150000") == "t" {
@@ -103,6 +104,7 @@ func TestColumnListAndRowFilter(t *testing.T) {
 func TestGeneratedColumns(t *testing.T) {
 	for name, with := range map[string]string{"": "", "published": " WITH (publish_generated_columns = stored)"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := pgtest.New(t)
 			if with != "" && d.Value("SELECT current_setting('server_version_num')::int < 180000") == "t" {
 				t.Skip("the server publishes no generated columns")
