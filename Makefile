@@ -7,6 +7,8 @@ SHELL := /bin/sh
 GO        ?= go
 TOOL      := $(GO) tool -modfile=cmd/tools.mod
 FUZZTIME  ?= 30s
+# Of the tests of one package; a minute or two are usual.
+TESTTIME  ?= 20m
 DEMOTIME  ?= 20s
 MODELS    ?= 100000
 MODELSEED ?= 1
@@ -31,16 +33,16 @@ build: ## Build bin/weir
 
 .PHONY: test
 test: ## Run all tests (they fetch a Postgres if there is none)
-	$(GO) test ./...
+	$(GO) test -timeout $(TESTTIME) ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout $(TESTTIME) ./...
 
 .PHONY: test-edges
 test-edges: ## Run what depends on Postgres on its oldest and newest version
 	@set -e; for v in $(POSTGRES_EDGES); do \
-		echo "Postgres $$v"; WEIR_TEST_POSTGRES=$$v $(GO) test $(POSTGRES_PACKAGES); done
+		echo "Postgres $$v"; WEIR_TEST_POSTGRES=$$v $(GO) test -timeout $(TESTTIME) $(POSTGRES_PACKAGES); done
 
 .PHONY: test-matrix
 test-matrix: ## Run what depends on Postgres on every supported version
