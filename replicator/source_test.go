@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -98,9 +99,14 @@ func randomTransaction(r *rand.Rand) string {
 	return sql.String() + "COMMIT"
 }
 
+var workSeed = flag.Uint64("work.seed", 0, "seed of the workloads, 0 for new ones")
+
 func seedOf(t *testing.T) uint64 {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := *workSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-work.seed=%d", seed)
 	return seed
 }
 
