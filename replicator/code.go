@@ -23,6 +23,7 @@ const (
 	CodePublicationColumns    Code = "publication-columns"
 	CodePublicationEmpty      Code = "publication-empty"
 	CodeNotPublished          Code = "not-published"
+	CodeNotOwner              Code = "not-owner" // of a teardown only
 
 	CodeSlots       Code = "slots" // the server has none left
 	CodeSlotForeign Code = "slot-foreign"
@@ -54,6 +55,7 @@ func Codes() []Code {
 		CodeURI, CodeUnreachable, CodeTLS, CodeLogin, CodeDatabase, CodeConnections, CodeConnection, CodeVersion, CodeWALLevel,
 		CodeReplication, CodeStandby,
 		CodePublicationMissing, CodePublicationRoot, CodePublicationOperations, CodePublicationColumns, CodePublicationEmpty, CodeNotPublished,
+		CodeNotOwner,
 		CodeSlots, CodeSlotForeign, CodeSlotInUse, CodeHistoryLost,
 		CodeTableMissing, CodePartition, CodeTableKind, CodePersistence, CodeTablePrivilege, CodeSchemaPrivilege, CodeRowSecurity,
 		CodeReplicaIdentity,

@@ -58,6 +58,9 @@ func (s *Source) held() bool {
 // lookSoon is the first pause between looks at the catalog after the stream brought something unknown.
 const lookSoon = 50 * time.Millisecond
 
+// faultyPoll is the pause at most while tables are unfit: whoever mends one is watching.
+const faultyPoll = 5 * time.Second
+
 // doubtMax is how long a description in the stream that says nothing new may wait for a look: vacuuming causes them too.
 const doubtMax = time.Second
 
@@ -95,6 +98,9 @@ func (d *driver) look(ctx context.Context) error {
 			return err
 		}
 		d.every = min(d.every, d.s.cfg.CatalogPoll)
+		if len(d.plan.faults) > 0 {
+			d.every = min(d.every, faultyPoll)
+		}
 		d.defs, d.due = ids, time.Now().Add(d.every)
 		d.every *= 4
 	}

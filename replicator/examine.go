@@ -40,20 +40,12 @@ func (e *Examination) examine(ctx context.Context, c *Config, patterns []syncrul
 	if err := e.stream(ctx, c); err != nil {
 		e.Faults = append(e.Faults, faultsOf(err)...)
 	}
-	cfg, err := parseURI(c.URI)
-	if err != nil {
-		return err
-	}
-	cfg.RuntimeParams["application_name"] = c.applicationName("examine")
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return connectFault(ctx, cfg, err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was changed
-	if err := e.slot(ctx, conn, c.Slot); err != nil {
-		return err
-	}
-	return e.clock(ctx, conn)
+	return withSession(ctx, *c, func(conn *pgx.Conn) error {
+		if err := e.slot(ctx, conn, c.Slot); err != nil {
+			return err
+		}
+		return e.clock(ctx, conn)
+	})
 }
 
 func (e *Examination) fault(f *Fault) { e.Faults = append(e.Faults, f) }

@@ -109,7 +109,7 @@ func (s *Source) replaceFaults(before *Faults, faults Faults, message string) (m
 	defer s.health.mu.Unlock()
 	if faults.Error() != before.Error() {
 		for _, f := range faults {
-			s.log.Warn(message, "fault", f.Message, "hint", f.Hint)
+			s.log.Warn(message, "code", f.Code, "fault", f.Message, "hint", f.Hint)
 		}
 	}
 	mended = len(faults) == 0 && len(*before) > 0

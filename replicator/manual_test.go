@@ -70,7 +70,9 @@ func TestNothingToReplicate(t *testing.T) {
 	d := pgtest.New(t)
 	w := newWorld(t, d, "bucket_definitions:\n  all:\n    data:\n      - SELECT * FROM \"log_%\"\n", nil)
 	w.start()
-	_ = w.faulty(CodePublicationEmpty)
+	if f := w.faulty(CodePublicationEmpty); !strings.Contains(f.Hint, "ALTER PUBLICATION") {
+		t.Errorf("hint: %q", f.Hint)
+	}
 	if v := w.store.Versions(); v[0].State != buckets.Deploying {
 		t.Errorf("version is %v", v[0].State)
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -218,7 +219,9 @@ func TestTLSOfASource(t *testing.T) {
 		})
 	})
 	w.start()
-	_ = w.faulty(CodeLogin)
+	if f := w.faulty(CodeLogin); strings.Contains(f.Error(), "secret-word") {
+		t.Errorf("the password is shown: %v", f)
+	}
 	ca.leaf("cert", "cert", nil)
 	w.compare(itemTruth)
 	if n := d.Value("SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name LIKE 'weir %' AND NOT ssl"); n != "0" {

@@ -2,6 +2,10 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
 	"net"
 	"os"
 
@@ -28,12 +32,18 @@ func addAdminFlags(cmd *cobra.Command) {
 func adminClient(cmd *cobra.Command) (*adminclient.Client, error) {
 	url := cmp.Or(cmd.Flag("endpoint").Value.String(), os.Getenv(endpointVar))
 	token := cmp.Or(cmd.Flag("api-token").Value.String(), os.Getenv(apiTokenVar))
+	var trusted *tls.Config
 	if url == "" || token == "" {
 		c, err := loadConfig(cmd, false)
 		if err != nil {
 			return nil, err
 		}
-		url = cmp.Or(url, endpointOf(c))
+		if url == "" {
+			url = endpointOf(c)
+			if trusted, err = trust(c.TLS.Cert); err != nil {
+				return nil, err
+			}
+		}
 		if len(c.API.Tokens) > 0 {
 			token = cmp.Or(token, string(c.API.Tokens[0]))
 		}
@@ -45,17 +55,51 @@ func adminClient(cmd *cobra.Command) (*adminclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return adminclient.New(url, token), nil
+	return adminclient.New(url, token, trusted), nil
 }
 
-// endpointOf is where a weir with this configuration is reached from its own machine.
+// endpointOf is where the API of a weir with this configuration is reached from its own machine.
 func endpointOf(c *config.Config) string {
-	host, port, err := net.SplitHostPort(c.Listen)
+	host, port, err := net.SplitHostPort(cmp.Or(c.API.Listen, c.Listen))
 	if err != nil {
 		return endpointDefault // the configuration was checked
 	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if c.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// trust accepts the certificate of a file, whatever host it is for and whoever has signed it: it is that of the weir that the
+// configuration is of. It is nil if there is no file.
+func trust(file string) (*tls.Config, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("read certificate: %s is not PEM", file)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate: %w", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	cfg := &tls.Config{RootCAs: pool}
+	switch {
+	case len(cert.DNSNames) > 0:
+		cfg.ServerName = cert.DNSNames[0]
+	case len(cert.IPAddresses) > 0:
+		cfg.ServerName = cert.IPAddresses[0].String()
+	}
+	return cfg, nil
 }

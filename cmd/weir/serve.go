@@ -41,6 +41,10 @@ func serve(cmd *cobra.Command, _ []string) error {
 	if err := s.Run(cmd.Context()); err != nil {
 		return err
 	}
-	log.Info("stopped; the slots keep the place", "sources", len(cfg.Sources))
+	for i := range cfg.Sources {
+		src := &cfg.Sources[i]
+		log.Warn("stopped; the slot is kept, and with it the WAL that the next start needs. If there will be none: weir teardown",
+			"source", src.Name, "slot", src.Slot, "publication", src.Publication)
+	}
 	return nil
 }

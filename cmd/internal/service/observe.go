@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -38,6 +39,14 @@ func (s *Service) web(handler http.Handler) *http.Server {
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// serveOn serves with TLS, if that is configured.
+func (s *Service) serveOn(web *http.Server, l net.Listener) error {
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	return web.Serve(l)
 }
 
 // front is what clients reach. What is the operators' is there too if it has no listener of its own, and needs a token then.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,7 @@ type Service struct {
 	admin    *admin.Server
 	deploys  *deploys.Deploys
 	listener net.Listener
+	tls      *tls.Config  // of both listeners; nil for none
 	back     net.Listener // of API, metrics and profiles; nil if they are the clients' too
 }
 
@@ -53,6 +55,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 		return nil, err
 	}
 	if s.verifier, err = newVerifier(cfg, log); err != nil {
+		return nil, err
+	}
+	if s.tls, err = listenTLS(cfg.TLS, log); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -175,9 +180,9 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) serve(ctx context.Context) error {
 	web, back := s.web(s.front()), s.web(s.backHandler())
 	var listening errgroup.Group
-	listening.Go(func() error { return web.Serve(s.listener) })
+	listening.Go(func() error { return s.serveOn(web, s.listener) })
 	if s.back != nil {
-		listening.Go(func() error { return back.Serve(s.back) })
+		listening.Go(func() error { return s.serveOn(back, s.back) })
 		s.log.Info("listening for API and metrics", "address", s.back.Addr().String(), "pprof", s.cfg.API.Pprof)
 	}
 	defer func() {
@@ -191,7 +196,7 @@ func (s *Service) serve(ctx context.Context) error {
 		stopVerifying()
 		_ = verifying.Wait() // nil
 	}()
-	s.log.Info("listening", "address", s.Addr().String())
+	s.log.Info("listening", "address", s.Addr().String(), "tls", s.tls != nil)
 	if s.rules != "" {
 		if err := s.deploys.File(ctx, s.cfg.Rules.Path, s.rules); err != nil && ctx.Err() == nil {
 			return err

@@ -70,7 +70,7 @@ func (h health) Probe() clients.Probe {
 	return p
 }
 
-// reasons says what keeps a source from streaming. Faults have no secrets in them; their hints are for the log.
+// reasons says what keeps a source from streaming, with what to do. Faults have no secrets in them.
 func reasons(s replicator.Health) []string {
 	var out []string
 	prefix := "source " + s.Source + ": "
@@ -81,7 +81,7 @@ func reasons(s replicator.Health) []string {
 		out = append(out, prefix+"waits for "+s.Waiting)
 	}
 	for _, f := range s.Faults {
-		out = append(out, prefix+f.Message)
+		out = append(out, prefix+f.Error())
 	}
 	return out
 }
