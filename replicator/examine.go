@@ -127,14 +127,8 @@ func (e *Examination) slot(ctx context.Context, q querier, name string) error {
 	return e.openTransactions(ctx, q)
 }
 
-const slotStateQuery = `SELECT coalesce(wal_status, ''), coalesce(safe_wal_size, -1) FROM pg_replication_slots WHERE slot_name = $1`
-
 func (e *Examination) existingSlot(ctx context.Context, q querier, name string, sl slot) error {
-	var database, status string
-	var safe int64
-	if err := q.QueryRow(ctx, slotStateQuery, name).Scan(&status, &safe); err != nil {
-		return fmt.Errorf("read slot %s: %w", name, err)
-	}
+	var database string
 	if err := q.QueryRow(ctx, "SELECT current_database()").Scan(&database); err != nil {
 		return fmt.Errorf("read database: %w", err)
 	}
@@ -148,12 +142,8 @@ func (e *Examination) existingSlot(ctx context.Context, q querier, name string, 
 			Hint: "weir makes it again and reads all tables, if on_slot_loss says so; so that it lasts: " +
 				"ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf()",
 		})
-	case status == "unreserved":
-		e.warn(&Fault{
-			Code:    CodeSlotBudget,
-			Message: fmt.Sprintf("slot %s is about to be lost: Postgres may remove WAL that it needs at the next checkpoint", name),
-			Hint:    "let weir run and catch up; ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf()",
-		})
+	case sl.wal.passed() > 0:
+		e.warn(sl.wal.warning(name))
 	case sl.active != 0:
 		e.fact("slot %s is read by pid %d", name, sl.active)
 	default:

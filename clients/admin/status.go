@@ -46,6 +46,7 @@ type SourceStatus struct {
 
 // Fault is something to be mended.
 type Fault struct {
+	Code    string `json:"code"` // the section of the failure handbook
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }

@@ -46,7 +46,7 @@ func (a administered) Status() []admin.SourceStatus {
 
 func faultsOf(faults replicator.Faults) (out []admin.Fault) {
 	for _, f := range faults {
-		out = append(out, admin.Fault{Message: f.Message, Hint: f.Hint})
+		out = append(out, admin.Fault{Code: string(f.Code), Message: f.Message, Hint: f.Hint})
 	}
 	return out
 }
