@@ -38,6 +38,10 @@
 //   - When history is lost, generations begin before the store takes the new slot's position: a crash between the two finds it
 //     lost again.
 //
+// TestInterleaving names, for each interleaving that breaks an obvious design, the test that forces it; TestMoments forces each change of a
+// row at each point of a snapshot, TestKilledAt a kill -9 at each point. A ledger in these tests shows at every checkpoint whether the
+// source had that state (I1).
+//
 // The reader hands transactions to the store directly and not through a queue of its own: the store's queue is bounded in bytes and
 // reports are sent by another goroutine, so a stalled writer stops the reader and nothing else (I14).
 //
