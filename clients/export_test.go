@@ -73,3 +73,27 @@ type Sender = sender
 
 // PulseEvery is the interval of HTTP streams.
 const PulseEvery = pulseEvery
+
+// Streams is how many streams are open.
+func (s *Server) Streams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.places
+}
+
+// Told is how many bytes of lines clients were sent.
+func (s *Server) Told() (n int64) {
+	for i := range s.figures.transports {
+		n += s.figures.transports[i].bytes.Load()
+	}
+	return n
+}
+
+// ForgetPages drops the pages that are kept for others.
+func (s *Server) ForgetPages() {
+	s.pages.mu.Lock()
+	defer s.pages.mu.Unlock()
+	for e := s.pages.order.Back(); e != nil; e = s.pages.order.Back() {
+		s.pages.removeLocked(e)
+	}
+}

@@ -2,6 +2,9 @@ package clients
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,27 +97,62 @@ func TestPagesExpire(t *testing.T) {
 	})
 }
 
-// Clients that were fast and stopped can't take all memory: the others go on with small pages.
+// Pages are as large as the connection has room for, from the first one on, and all of them together are bounded.
 func TestLargePagesAreBounded(t *testing.T) {
-	budget := newBudget()
+	p := pace{budget: newBudget()}
+	for room, want := range map[int]int{0: pageMin, 4*pageMin - 1: pageMin, 4 * pageMin: 4 * pageMin, pageMax: pageMax, 1 << 30: pageMax} {
+		limit, release := p.take(room)
+		if release(); limit != want {
+			t.Errorf("with room for %d bytes a page has %d, want %d", room, limit, want)
+		}
+	}
 	held := 0
 	for range 1000 {
-		p := pace{budget: budget}
-		if limit, _ := p.take(); limit != pageMin {
-			t.Fatalf("the first page has %d bytes", limit)
-		}
-		for range 20 {
-			p.adjust(time.Millisecond)
-		}
-		limit, _ := p.take() // never released: it takes nothing any more
+		limit, _ := p.take(pageMax) // not released
 		held += limit
 	}
 	if most := largePages + 1000*pageMin; held > most {
 		t.Errorf("%d bytes are held up, want at most %d", held, most)
 	}
-	p := pace{budget: newBudget(), size: pageMax}
-	p.adjust(2 * time.Second)
-	if limit, _ := p.take(); limit != pageMin {
-		t.Errorf("a slow client gets %d bytes", limit)
+}
+
+// A client that was fast and stops holds up a small page, wherever it stops: what is larger fits in the buffers of the kernel.
+func TestRoomIsThere(t *testing.T) {
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, taken := range []int64{0, 1 << 10, 3<<20 + 5, 20 << 20} {
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		var reading sync.WaitGroup
+		reading.Go(func() { _, _ = io.CopyN(io.Discard, client, taken) }) // and nothing more
+		p, largest, line := pace{budget: newBudget()}, 0, make([]byte, pageMax)
+		for sent, waits := int64(0), false; !waits; {
+			limit, release := p.take(room(conn))
+			largest = max(largest, limit)
+			if sent >= taken { // it may take nothing: what can't be written at once is held up
+				_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			}
+			n, err := conn.Write(line[:limit])
+			release()
+			sent, waits = sent+int64(n), err != nil
+			if waits && limit > pageMin {
+				t.Errorf("a page of %d bytes waits for a client that stopped after %d, %d bytes of it are left", limit, taken, limit-n)
+			}
+		}
+		reading.Wait()
+		if runtime.GOOS == "linux" && largest == pageMin {
+			t.Error("the client got small pages only")
+		}
 	}
 }

@@ -92,7 +92,7 @@ func (s *session) page(ctx context.Context, r *round, h *held) (more, overtaken 
 	if err := s.out.Ready(ctx); err != nil {
 		return false, false, err
 	}
-	limit, release := s.pace.take()
+	limit, release := s.pace.take(s.out.Room())
 	defer release()
 	deliver := func(p *page) error {
 		if more, overtaken = p.more, p.overtaken; p.line == nil {
@@ -100,10 +100,7 @@ func (s *session) page(ctx context.Context, r *round, h *held) (more, overtaken 
 		}
 		r.ops += p.ops
 		h.position = p.next
-		start := time.Now()
-		err := s.out.Hold(ctx, p.line)
-		s.pace.adjust(time.Since(start))
-		return err
+		return s.out.Hold(ctx, p.line)
 	}
 	if s.sub.Shared(h.FullName) {
 		p, err := s.sharedPage(r, h, limit)

@@ -3,25 +3,19 @@ package clients
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // response is the sender of an HTTP stream.
 type response struct {
-	body       io.Writer // the compressor, or the connection
-	compressor compressor
+	conn       net.Conn // nil if not known
+	body       io.Writer
 	control    *http.ResponseController
-	held       bool // something was written and not flushed
-}
-
-// compressor is what gzip and zstd have in common.
-type compressor interface {
-	io.WriteCloser
-	Flush() error
+	compressor compressor // nil for none
+	held       *buffer    // lines that wait to be compressed together; nil if there are none
+	written    bool       // something was written and not flushed
 }
 
 // startResponse sends the response head, at once: clients count as connected from then on.
@@ -35,39 +29,19 @@ func (s *Server) startResponse(w http.ResponseWriter, r *http.Request, contentTy
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
 	}
-	out := &response{control: http.NewResponseController(w)}
+	out := &response{control: http.NewResponseController(w), compressor: newCompressor(encoding)}
+	out.conn, _ = r.Context().Value(connKey{}).(net.Conn)
 	out.body = &patientWriter{w: w, control: out.control, timeout: s.cfg.WriteTimeout}
-	if out.compressor = compress(encoding, out.body); out.compressor != nil {
-		out.body = out.compressor
-	}
 	w.WriteHeader(http.StatusOK)
 	_ = out.control.Flush() // an error will come again with the first line
 	return out
 }
 
-// compress returns a compressor for the encoding, nil for none. There is one for each of thousands of streams, nearly all of them idle:
-// gzip keeps no memory between lines, zstd has a small window. A page is long enough to compress well by itself.
-func compress(encoding string, w io.Writer) compressor {
-	switch encoding {
-	case "gzip":
-		z, err := gzip.NewWriterLevel(w, gzip.StatelessCompression)
-		if err != nil {
-			panic(err) // the level is constant
-		}
-		return z
-	case "zstd":
-		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(256<<10))
-		if err != nil {
-			panic(err) // options are constant
-		}
-		return z
-	}
-	return nil
-}
-
 // Ready is always ready: TCP holds back a client that is too slow.
 func (out *response) Ready(ctx context.Context) error { return ctx.Err() }
+
+// Room is that of the connection.
+func (out *response) Room() int { return room(out.conn) }
 
 // Send sends the line and flushes it.
 func (out *response) Send(ctx context.Context, line []byte) error {
@@ -77,31 +51,72 @@ func (out *response) Send(ctx context.Context, line []byte) error {
 	return out.Flush()
 }
 
+// heldMax is how many bytes wait at most to be compressed.
+const heldMax = 8 << 10
+
 // Hold writes the line, without making sure that it leaves.
 func (out *response) Hold(_ context.Context, line []byte) error {
-	out.held = true
-	_, err := out.body.Write(line)
+	if out.compressor == nil {
+		return out.write(line)
+	}
+	if out.held != nil && len(out.held.b)+len(line) > heldMax {
+		if err := out.compressHeld(); err != nil {
+			return err
+		}
+	}
+	if len(line) > heldMax {
+		return out.compress(line)
+	}
+	if out.held == nil {
+		out.held = getBuffer(heldMax)
+	}
+	out.held.b = append(out.held.b, line...)
+	return nil
+}
+
+// compressHeld writes what is held, compressed.
+func (out *response) compressHeld() error {
+	if out.held == nil {
+		return nil
+	}
+	buf := getBuffer(len(out.held.b))
+	defer buf.put()
+	buf.b = out.compressor.piece(buf.b, out.held.b)
+	out.held.put() // before the client can keep us waiting
+	out.held = nil
+	return out.write(buf.b)
+}
+
+// compress writes the line compressed.
+func (out *response) compress(line []byte) error {
+	buf := getBuffer(len(line))
+	defer buf.put()
+	buf.b = out.compressor.piece(buf.b, line)
+	return out.write(buf.b)
+}
+
+func (out *response) write(b []byte) error {
+	out.written = true
+	_, err := out.body.Write(b)
 	return err
 }
 
 // Flush sends what was held.
 func (out *response) Flush() error {
-	if !out.held {
-		return nil
+	if err := out.compressHeld(); err != nil || !out.written {
+		return err
 	}
-	out.held = false
-	if out.compressor != nil {
-		if err := out.compressor.Flush(); err != nil {
-			return err
-		}
-	}
+	out.written = false
 	return out.control.Flush()
 }
 
 // finish ends the body as it should end.
 func (out *response) finish() error {
+	if err := out.compressHeld(); err != nil {
+		return err
+	}
 	if out.compressor != nil {
-		if err := out.compressor.Close(); err != nil {
+		if err := out.write(out.compressor.end(nil)); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,8 @@ import (
 type sender interface {
 	// Ready waits until a line can be sent.
 	Ready(ctx context.Context) error
+	// Room is how many bytes the way takes now without waiting for the client, at least.
+	Room() int
 	// Send sends one encoded line, which is not kept.
 	Send(ctx context.Context, line []byte) error
 	// Hold does so too, but the line may wait to be sent together with the next ones, until Flush at the latest.
@@ -169,8 +171,9 @@ func newEncoders() *sync.Pool {
 }
 
 const (
-	smallEncoder = 32 << 10
-	pooledMax    = 4 << 20 // the largest encoder that goes back to its pool
+	smallEncoder = 16 << 10
+	smallPage    = pageMin + 2<<10 // what a page of pageMin takes, with its frame
+	pooledMax    = 4 << 20         // the largest encoder that goes back to its pool
 )
 
 // withEncoder runs fn with an encoder for a line of about so many bytes.
@@ -181,6 +184,9 @@ func (s *session) withEncoder(size int, fn func(e *wire.Encoder) error) error {
 	}
 	e := pool.Get().(*wire.Encoder)
 	e.Reset(s.format)
+	if size == pageMin {
+		e.Grow(smallPage)
+	}
 	defer func() {
 		switch {
 		case e.Cap() <= smallEncoder:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/weirsync/weir/clients/outbox"
 	"github.com/weirsync/weir/clients/rsocket"
 	"github.com/weirsync/weir/clients/wire"
 )
@@ -27,27 +28,33 @@ const (
 
 // jsonSocket is the sender of a JSON stream.
 type jsonSocket struct {
-	ws      *websocket.Conn
-	timeout time.Duration
+	ws  *websocket.Conn
+	out *outbox.Outbox
+}
+
+func jsonMessage(line []byte) outbox.Message {
+	return outbox.Message{Kind: websocket.TextMessage, Body: bytes.TrimSuffix(line, []byte("\n"))}
 }
 
 // Ready is always ready: TCP holds back a client that is too slow.
-func (out *jsonSocket) Ready(ctx context.Context) error { return ctx.Err() }
+func (j *jsonSocket) Ready(ctx context.Context) error { return ctx.Err() }
+
+// Room is that of the connection.
+func (j *jsonSocket) Room() int { return room(j.ws.NetConn()) }
 
 // Send sends the line without its LF.
-func (out *jsonSocket) Send(_ context.Context, line []byte) error {
-	allowed := out.timeout * time.Duration(1+len(line)>>20)
-	if err := out.ws.SetWriteDeadline(time.Now().Add(allowed)); err != nil {
-		return err
-	}
-	return out.ws.WriteMessage(websocket.TextMessage, bytes.TrimSuffix(line, []byte("\n")))
+func (j *jsonSocket) Send(_ context.Context, line []byte) error { return j.out.Send(jsonMessage(line)) }
+
+// Hold does so too, when others follow at once.
+func (j *jsonSocket) Hold(_ context.Context, line []byte) error { return j.out.Hold(jsonMessage(line)) }
+
+// Flush sends what is held.
+func (j *jsonSocket) Flush() error { return j.out.Flush() }
+
+// control sends a control message.
+func (j *jsonSocket) control(kind int, data []byte) error {
+	return j.out.Send(outbox.Message{Kind: kind, Body: data})
 }
-
-// Hold holds nothing.
-func (out *jsonSocket) Hold(ctx context.Context, line []byte) error { return out.Send(ctx, line) }
-
-// Flush has nothing to do.
-func (out *jsonSocket) Flush() error { return nil }
 
 // serveJSON serves a socket of JSONProtocol to its end.
 func (s *Server) serveJSON(ws *websocket.Conn, agent string) {
@@ -57,16 +64,20 @@ func (s *Server) serveJSON(ws *websocket.Conn, agent string) {
 	defer stop()
 	leave := context.AfterFunc(ctx, func() { _ = ws.SetReadDeadline(time.Now()) }) // of the first message
 	defer leave()
-	sess, done, err := s.openJSON(ctx, ws, agent)
+	j := &jsonSocket{ws, outbox.New(ws, s.cfg.WriteTimeout)}
+	ws.SetPingHandler(func(data string) error { return j.control(websocket.PongMessage, []byte(data)) })
+	ws.SetCloseHandler(func(int, string) error { return nil }) // the reader ends
+	sess, done, err := s.openJSON(ctx, ws)
 	if err == nil {
 		defer done()
-		err = s.runJSON(ctx, ws, sess, agent)
+		sess.out = j
+		err = s.runJSON(ctx, j, sess, agent)
 	}
-	s.closeJSON(ctx, ws, err)
+	s.closeJSON(ctx, j, err)
 }
 
 // openJSON reads the request and takes a place for it.
-func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn, agent string) (_ *session, leave func(), err error) {
+func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn) (_ *session, leave func(), err error) {
 	if err := ws.SetReadDeadline(time.Now().Add(rsocket.SetupTimeoutDefault)); err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +101,6 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn, agent string)
 	if sess.format = wire.NestedJSON; req.raw {
 		sess.format = wire.JSON
 	}
-	sess.out = &jsonSocket{ws, s.cfg.WriteTimeout}
 	if err := s.cfg.Store.View(sess.prepare); err != nil {
 		return nil, nil, err
 	}
@@ -102,15 +112,15 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn, agent string)
 var errGone = errors.New("the client is gone")
 
 // runJSON runs the session for as long as the client answers pings.
-func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session, agent string) error {
+func (s *Server) runJSON(ctx context.Context, j *jsonSocket, sess *session, agent string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alive := func(string) error { return ws.SetReadDeadline(time.Now().Add(pongLimit)) }
+	alive := func(string) error { return j.ws.SetReadDeadline(time.Now().Add(pongLimit)) }
 	_ = alive("")
-	ws.SetPongHandler(alive)
+	j.ws.SetPongHandler(alive)
 	var ping *time.Timer
 	ping = time.AfterFunc(pingEvery, func() {
-		if ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+		if j.out.Ping() == nil {
 			ping.Reset(pingEvery)
 		}
 	})
@@ -119,7 +129,7 @@ func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session,
 	go func() { // what else the client says is of no interest but that it is there
 		defer close(reading)
 		for {
-			if _, _, err := ws.NextReader(); err != nil {
+			if _, _, err := j.ws.NextReader(); err != nil {
 				cancel(errGone)
 				return
 			}
@@ -129,13 +139,16 @@ func (s *Server) runJSON(ctx context.Context, ws *websocket.Conn, sess *session,
 	if errors.Is(context.Cause(ctx), errGone) {
 		err = errGone
 	}
-	_ = ws.SetReadDeadline(time.Now()) // ends the reader
+	_ = j.ws.SetReadDeadline(time.Now()) // ends the reader
 	<-reading
 	return err
 }
 
-// closeJSON says why the stream is over, and closes: nil is its end, when the client should come again.
-func (s *Server) closeJSON(ctx context.Context, ws *websocket.Conn, err error) {
+// closeJSON says why the stream is over, and closes: nil is its end, when the client should come again. It does not wait for a client that
+// takes nothing.
+func (s *Server) closeJSON(ctx context.Context, j *jsonSocket, err error) {
+	late := time.AfterFunc(farewellTime, func() { _ = j.ws.Close() })
+	defer late.Stop()
 	code := websocket.CloseGoingAway
 	switch {
 	case errors.Is(err, errGone):
@@ -146,8 +159,9 @@ func (s *Server) closeJSON(ctx context.Context, ws *websocket.Conn, err error) {
 		if code = websocket.ClosePolicyViolation; f.status >= http.StatusInternalServerError {
 			code = websocket.CloseInternalServerErr
 		}
-		_ = ws.SetWriteDeadline(time.Now().Add(farewellTime))
-		_ = ws.WriteJSON(f.reply().Envelope())
+		if envelope, err := json.Marshal(f.reply().Envelope()); err == nil {
+			_ = j.Hold(ctx, envelope)
+		}
 	}
-	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(farewellTime))
+	_ = j.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""))
 }

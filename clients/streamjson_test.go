@@ -128,12 +128,15 @@ func TestJSONSocketExample(t *testing.T) {
 	}
 	w := newWorld(t, definitions+mine)
 	w.Commit(w.lists.Insert("a", "u1", "x"))
-	cmd := exec.Command(node, "--experimental-websocket", "--no-warnings", file, w.srv.URL, clientstest.Token(t, "u1", "exp", time.Now().Unix()+2))
+	cmd := exec.Command(node, "--experimental-websocket", "--no-warnings", file, w.srv.URL, clientstest.Token(t, "u1", "exp", time.Now().Unix()+5))
 	out, err := cmd.CombinedOutput() // it ends with its token
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) < 2 {
+		t.Fatalf("output: %s", out)
+	}
 	lines[1] = lines[1][:strings.LastIndexByte(lines[1], ' ')] // the op id
 	want := []string{"PUT lists a { id: 'a', name: 'x' }", "up to date at", "closed: connect again, with a new token if it expired"}
 	if diff := cmp.Diff(want, lines); diff != "" {

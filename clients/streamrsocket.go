@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 
@@ -44,14 +45,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 			s.serveJSON(ws, agent)
 			return
 		}
-		(&connection{server: s, agent: agent}).run(ws)
+		(&connection{server: s, ws: ws, agent: agent}).run()
 	}()
 }
 
 // run serves the socket to its end.
-func (c *connection) run(ws *websocket.Conn) {
+func (c *connection) run() {
 	defer c.close()
-	err := rsocket.Serve(c.server.draining, ws, rsocket.Config{
+	err := rsocket.Serve(c.server.draining, c.ws, rsocket.Config{
 		Accept: c.accept, MaxRequestBytes: c.server.cfg.MaxRequestBytes, WriteTimeout: c.server.cfg.WriteTimeout,
 	})
 	if err != nil {
@@ -78,11 +79,27 @@ func (s *Server) hold(ws *websocket.Conn) (release func(), ok bool) {
 
 // connection is an RSocket connection of a client.
 type connection struct {
-	server *Server
-	agent  string
-	claims *auth.Claims
-	binary bool   // requests are BSON
-	leave  func() // nil until admitted
+	server  *Server
+	ws      *websocket.Conn
+	agent   string
+	claims  *auth.Claims
+	binary  bool         // requests are BSON
+	leave   func()       // nil until admitted
+	streams atomic.Int32 // that are being answered
+}
+
+// rsocketStream is the sender of a stream.
+type rsocketStream struct {
+	*rsocket.Stream
+	of *connection
+}
+
+// Room is that of the connection. Streams that share one get small pages: each of them would count on all of it.
+func (out rsocketStream) Room() int {
+	if out.of.streams.Load() > 1 {
+		return 0
+	}
+	return room(out.of.ws.NetConn())
 }
 
 // setupMetadata is the metadata of SETUP.
@@ -203,6 +220,8 @@ func (c *connection) stream(ctx context.Context, req rsocket.Request, out *rsock
 		return err
 	}
 	sess := c.server.newSession(parsed, c.claims, 0)
-	sess.format, sess.out = wire.BSON, out
+	sess.format, sess.out = wire.BSON, rsocketStream{out, c}
+	c.streams.Add(1)
+	defer c.streams.Add(-1)
 	return c.server.attend(ctx, sess, visit{OverRSocket, http.MethodGet + " " + streamPath, c.agent})
 }

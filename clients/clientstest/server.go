@@ -43,7 +43,9 @@ func (s *Store) Serve(tb testing.TB, change func(*clients.Config)) *Server {
 		change(&cfg)
 	}
 	srv := &Server{Server: clients.New(cfg)}
-	srv.http = httptest.NewServer(srv.Handler())
+	srv.http = httptest.NewUnstartedServer(srv.Handler())
+	srv.http.Config.ConnContext = srv.ConnContext
+	srv.http.Start()
 	srv.URL = srv.http.URL
 	tb.Cleanup(func() { srv.Close(tb) })
 	return srv

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/gorilla/websocket"
+
+	"github.com/weirsync/weir/clients/outbox"
 )
 
 // testServer serves connections on a loopback port.
@@ -442,7 +444,7 @@ func TestFailedSendEndsTheStream(t *testing.T) {
 	c := dialRaw(t, s.url)
 	c.ws.Close()
 	ctx, cancel := context.WithCancelCause(t.Context())
-	out := newStream(1, &link{ws: c.ws, timeout: time.Second}, 1, cancel)
+	out := newStream(1, &link{ws: c.ws, out: outbox.New(c.ws, time.Second)}, 1, cancel)
 	if err := out.Send(ctx, []byte("x")); err == nil || !errors.Is(context.Cause(ctx), errClosed) {
 		t.Errorf("got %v, context %v", err, context.Cause(ctx))
 	}

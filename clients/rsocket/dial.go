@@ -50,7 +50,7 @@ func Dial(ctx context.Context, url string, cfg DialConfig) (*Client, error) {
 		return nil, fmt.Errorf("dial %s: %w", url, err)
 	}
 	c := &Client{
-		link:     link{ws: ws, client: true, timeout: WriteTimeoutDefault},
+		link:     link{ws: ws, timeout: WriteTimeoutDefault},
 		lifetime: cfg.Lifetime,
 		done:     make(chan struct{}),
 		streams:  map[uint32]*Incoming{},

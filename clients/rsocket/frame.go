@@ -194,7 +194,10 @@ func (r *reader) u32() uint32 { return r.uint(4) }
 
 // Append appends the encoded frame to dst. Metadata is written if the flag METADATA is set; it must be shorter than 16 MiB, mime types
 // shorter than 256 bytes.
-func (f *Frame) Append(dst []byte) []byte {
+func (f *Frame) Append(dst []byte) []byte { return append(f.appendHead(dst), f.Data...) }
+
+// appendHead appends what comes before the data.
+func (f *Frame) appendHead(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, f.Stream)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(f.Type)<<10|uint16(f.Flags&flagsMask))
 	switch f.Type {
@@ -212,27 +215,7 @@ func (f *Frame) Append(dst []byte) []byte {
 		dst = append(dst, byte(n>>16), byte(n>>8), byte(n))
 		dst = append(dst, f.Metadata...)
 	}
-	return append(dst, f.Data...)
-}
-
-// size is how many bytes Append appends.
-func (f *Frame) size() int {
-	n := 6 + len(f.Data)
-	switch f.Type {
-	case TypeSetup:
-		n += 14 + len(f.MetadataMime) + len(f.DataMime)
-		if f.Has(FlagResume) {
-			n += 2 + len(f.ResumeToken)
-		}
-	case TypeRequestStream, TypeRequestN, TypeError:
-		n += 4
-	case TypeKeepalive:
-		n += 8
-	}
-	if f.hasPayload() && f.Has(FlagMetadata) {
-		n += 3 + len(f.Metadata)
-	}
-	return n
+	return dst
 }
 
 func (f *Frame) hasPayload() bool {

@@ -76,9 +76,6 @@ func TestFrames(t *testing.T) {
 			if b := tt.frame.Append(nil); !bytes.Equal(b, want) {
 				t.Errorf("appended\n%x, want\n%x", b, want)
 			}
-			if n := tt.frame.size(); n != len(want) {
-				t.Errorf("size %d, want %d", n, len(want))
-			}
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/weirsync/weir/clients/outbox"
 )
 
 // Setup is what a client says about its connection.
@@ -99,7 +101,7 @@ func newServer(ws *websocket.Conn, cfg Config) *server {
 		cfg.WriteTimeout = WriteTimeoutDefault
 	}
 	ws.SetReadLimit(int64(cfg.MaxRequestBytes) + 1024)
-	c := &server{link: link{ws: ws, timeout: cfg.WriteTimeout}, cfg: cfg, streams: map[uint32]*Stream{}}
+	c := &server{link: link{ws: ws, out: outbox.New(ws, cfg.WriteTimeout)}, cfg: cfg, streams: map[uint32]*Stream{}}
 	ws.SetPingHandler(func(data string) error { return c.control(websocket.PongMessage, data) })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // the connection is closed when the reader has ended
 	return c

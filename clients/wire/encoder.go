@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -46,6 +47,9 @@ func NewEncoder(f Format) *Encoder { return &Encoder{format: f} }
 
 // Reset makes e an encoder of f that keeps its memory.
 func (e *Encoder) Reset(f Format) { e.format, e.buf, e.open = f, e.buf[:0], e.open[:0] }
+
+// Grow makes room for a line of n bytes, so that it takes no more memory than that.
+func (e *Encoder) Grow(n int) { e.buf = slices.Grow(e.buf, n) }
 
 // Cap returns the memory that e keeps, in bytes.
 func (e *Encoder) Cap() int { return cap(e.buf) }
