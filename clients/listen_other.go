@@ -6,6 +6,3 @@ import "time"
 
 // boundUnacknowledged does nothing: the deadlines of writes must do.
 func boundUnacknowledged(uintptr, time.Duration) error { return nil }
-
-// sendBufferLeft is not known: pages stay small.
-func sendBufferLeft(uintptr) int { return 0 }
