@@ -113,14 +113,14 @@ func TestResnapshotConditions(t *testing.T) {
 	w.start()
 	w.compare(itemTruth)
 	for where, want := range map[string]string{
-		"idd < 3":                               "condition:1:1: column \"idd\" does not exist\n  idd < 3\n  ^",
-		"id < 3 AND\n  v = = 'x'":               "condition:2:7: syntax error",
-		"id":                                    "must be type boolean",
-		"true) OR (true":                        "syntax error",
-		"true) UNION ALL SELECT FROM secrets--": "syntax error",
-		"true); DROP TABLE secrets; SELECT (1":  "",
+		"idd < 3":                                 "condition:1:1: column \"idd\" does not exist\n  idd < 3\n  ^",
+		"id < 3 AND\n  v = = 'x'":                 "condition:2:7: syntax error",
+		"id":                                      "must be type boolean",
+		"true) OR (true":                          "syntax error",
+		"true) UNION ALL SELECT FROM secrets--":   "syntax error",
+		"true); DROP TABLE secrets; SELECT (1":    "",
 		"true) TO STDOUT; DROP TABLE secrets; --": "",
-		"id < 'x'": "invalid input syntax",
+		"id < 'x'":                                "invalid input syntax",
 	} {
 		_, err := w.source.Resnapshot(t.Context(), ResnapshotRequest{Schema: "public", Table: "items", Where: where})
 		var cond *ConditionError

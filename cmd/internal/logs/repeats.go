@@ -32,7 +32,9 @@ type sparing struct {
 }
 
 // Enabled asks the handler that writes.
-func (s *sparing) Enabled(ctx context.Context, level slog.Level) bool { return s.next.Enabled(ctx, level) }
+func (s *sparing) Enabled(ctx context.Context, level slog.Level) bool {
+	return s.next.Enabled(ctx, level)
+}
 
 // Handle writes the line, unless it is one repeat too many.
 func (s *sparing) Handle(ctx context.Context, r slog.Record) error {
