@@ -66,7 +66,7 @@ type TableStatus struct {
 	Schema     string   `json:"schema"`
 	Name       string   `json:"name"`
 	Generation uint32   `json:"generation"`
-	Phase      string   `json:"phase"`     // waiting, reading, fencing, done
+	Phase      string   `json:"phase"`     // waiting, reading, copying (of what the store has of it already), settling, done
 	Rows       int64    `json:"rows"`      // read in this generation
 	Estimated  int64    `json:"estimated"` // of the whole table; 0 if unknown
 	Bytes      int64    `json:"bytes"`     // read in this generation by this process

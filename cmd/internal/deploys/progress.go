@@ -36,13 +36,17 @@ func (d *Deploys) Progress(v admin.Version) *admin.Progress {
 	return p
 }
 
-func tableOf(source string, t *replicator.TableProgress) admin.TableProgress {
-	phase := phases[t.Phase]
+// Phase is the API's word for what is being done with a table.
+func Phase(t *replicator.TableProgress) string {
 	if t.Copying {
-		phase = "copying"
+		return "copying"
 	}
+	return phases[t.Phase]
+}
+
+func tableOf(source string, t *replicator.TableProgress) admin.TableProgress {
 	return admin.TableProgress{
-		Source: source, Schema: t.Schema, Name: t.Name, Phase: phase, Rows: t.Rows, Estimated: t.Estimated, Waiting: t.Waiting,
+		Source: source, Schema: t.Schema, Name: t.Name, Phase: Phase(t), Rows: t.Rows, Estimated: t.Estimated, Waiting: t.Waiting,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/admin"
 	"github.com/weirsync/weir/clients/reply"
+	"github.com/weirsync/weir/cmd/internal/deploys"
 	"github.com/weirsync/weir/replicator"
 )
 
@@ -18,11 +19,6 @@ import (
 type administered struct {
 	sources sources
 	store   *buckets.Store
-}
-
-// phases are the words of the API for a table's phase.
-var phases = map[buckets.Phase]string{
-	buckets.Registered: "waiting", buckets.Chunking: "reading", buckets.Repairing: "fencing", buckets.Done: "done",
 }
 
 // Status describes each source.
@@ -68,7 +64,7 @@ func slotStatus(name string, h *replicator.SlotHealth) admin.SlotStatus {
 
 func tableStatus(p *replicator.TableProgress, applied buckets.Position) admin.TableStatus {
 	t := admin.TableStatus{
-		ID: uint32(p.Table), Schema: p.Schema, Name: p.Name, Generation: uint32(p.Generation), Phase: phases[p.Phase],
+		ID: uint32(p.Table), Schema: p.Schema, Name: p.Name, Generation: uint32(p.Generation), Phase: deploys.Phase(p),
 		Rows: p.Rows, Estimated: p.Estimated, Bytes: p.Bytes, Rate: p.Rate, Partial: p.Partials,
 		Waiting: p.Waiting, Paused: p.Paused, Asked: p.Asked, Failed: p.Failed,
 	}

@@ -20,8 +20,8 @@ func (p *page) table(source string, t *admin.TableStatus) {
 		p.line("  %-32s done, %s rows read", name, count(t.Rows))
 	case "reading":
 		p.line("  %-32s %s %s", name, bar(t.Rows, t.Estimated), reading(t))
-	case "fencing":
-		p.line("  %-32s read; %s", name, fencing(t))
+	case "settling":
+		p.line("  %-32s read; %s", name, settling(t))
 	default:
 		p.line("  %-32s %s", name, t.Phase)
 	}
@@ -72,7 +72,7 @@ func reading(t *admin.TableStatus) string {
 	return text
 }
 
-func fencing(t *admin.TableStatus) string {
+func settling(t *admin.TableStatus) string {
 	switch {
 	case t.Partial > 0:
 		return fmt.Sprintf("%d rows are read again by key", t.Partial)

@@ -21,7 +21,7 @@ func sample() *admin.Overview {
 				Slot:     admin.SlotStatus{Name: "weir_1", WALStatus: "extended", Safe: &safe, Budget: &budget, Checked: &at},
 				Tables: []admin.TableStatus{
 					{ID: 1, Schema: "public", Name: "items", Generation: 2, Phase: "reading", Rows: 1234567, Estimated: 2469134, Bytes: 5 << 20, Rate: 12345.6, Left: &left, Paused: true},
-					{ID: 2, Schema: "public", Name: "orders", Generation: 1, Phase: "fencing", Rows: 40, FenceBytes: &fence},
+					{ID: 2, Schema: "public", Name: "orders", Generation: 1, Phase: "settling", Rows: 40, FenceBytes: &fence},
 					{ID: 3, Schema: "public", Name: "users", Generation: 1, Phase: "done", Rows: 7, Failed: "division by zero"},
 				},
 			},
@@ -50,7 +50,7 @@ memory [█████···············] 80.0 MiB of 320.0 MiB, sn
 const forPrograms = `source=default state="streaming" since=2026-11-21T09:30:00Z position=0/16B3748 head=0/16B3F48 lag_bytes=2048 lag_seconds=1.2 slot=weir_1 wal_status="extended" safe_bytes=3145728
 source=default warning="slot weir_1 may fall behind by 3.0 MiB more" hint="raise max_slot_wal_keep_size"
 source=default table=public.items generation=2 phase=reading rows=1234567 estimated=2469134 bytes=5242880 rows_per_second=12346 eta_seconds=100 paused=true
-source=default table=public.orders generation=1 phase=fencing rows=40 estimated=0 bytes=0 rows_per_second=0 fence_bytes=2048
+source=default table=public.orders generation=1 phase=settling rows=40 estimated=0 bytes=0 rows_per_second=0 fence_bytes=2048
 source=default table=public.users generation=1 phase=done rows=7 estimated=0 bytes=0 rows_per_second=0 failed="division by zero"
 source=other state="connecting" since=2026-11-21T09:30:00Z position=0/0 head=0/0 lag_bytes=0 lag_seconds=0.0 slot=weir_2 wal_status=""
 version=4 state=active since=2026-11-21T09:30:00Z
