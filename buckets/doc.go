@@ -55,7 +55,7 @@
 // The definitions of deploying, active and retiring versions live: every change is evaluated for all of them. A definition is found by
 // its fingerprint, so versions share what they have in common, and a deploy builds only what no live version has (I11). A version is
 // activated in the batch that makes its last table complete: one record changes, and clients' next view has it (I10). Retiring
-// versions are kept fresh but never hold the gate (I9). If a table of one needs another generation it is read again as that of a deploying
+// versions are kept fresh but never hold the gate (I9); there are RetiringMax at most, because each costs space and evaluation. If a table of one needs another generation it is read again as that of a deploying
 // version is: a version that is kept but not fresh would be of no use. A rollback to it waits for that; any other is one
 // step, because Rollback only makes the version deploying again, and nothing of it is missing.
 //

@@ -107,13 +107,24 @@ func (c *catalog) planned(v *version) bool {
 	})
 }
 
-// expired returns a version that has been kept for long enough, or nil.
+// RetiringMax is how many versions are kept for a rollback: every change is evaluated for all of them, and each may hold a copy of the
+// data.
+const RetiringMax = 10
+
+// expired returns a version that has been kept for long enough, or is one too many, or nil.
 func (s *Store) expired() *version {
-	limit := s.opts.Now().Add(-s.opts.KeepRetired)
+	var oldest *version
+	n := 0
 	for _, v := range s.catalog.versions {
-		if v.State == Retiring && !v.Changed.After(limit) {
-			return v
+		if v.State != Retiring {
+			continue
 		}
+		if n++; oldest == nil || v.Changed.Before(oldest.Changed) {
+			oldest = v
+		}
+	}
+	if oldest != nil && (n > RetiringMax || !oldest.Changed.After(s.opts.Now().Add(-s.opts.KeepRetired))) {
+		return oldest
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package buckets
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -190,6 +191,26 @@ func TestRetiringVersionExpires(t *testing.T) {
 	}
 	h.wantStates(Removed, Active, Failed)
 	h.settled()
+	h.check()
+}
+
+// However often rules are deployed, few replaced versions cost something; the newest can be rolled back to.
+func TestRetiringVersionsAreFew(t *testing.T) {
+	var clock atomic.Int64
+	h := newHarnessWith(t, Options{KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+clock.Load(), 0) }})
+	for i := range RetiringMax + 4 {
+		clock.Add(1)
+		h.deploy(rulesOf(fmt.Sprintf("v%d", i)))
+		h.plan(items)
+		h.snapshot(items, tuple("1", "ann", "one", nil))
+	}
+	h.settled()
+	want := slices.Repeat([]VersionState{Removed}, 3)
+	want = append(append(want, slices.Repeat([]VersionState{Retiring}, RetiringMax)...), Active)
+	h.wantStates(want...)
+	if defs := h.Definitions(); len(defs) != RetiringMax+1 {
+		t.Errorf("%d definitions live, want %d", len(defs), RetiringMax+1)
+	}
 	h.check()
 }
 

@@ -247,24 +247,29 @@ func (l *lifecycle) drive() bool {
 // look compares what a client sees with the truth of the active version; while the gate is closed, with what it saw last.
 func (l *lifecycle) look() {
 	l.tb.Helper()
-	var text string
-	var open bool
+	text, open := l.active()
+	got := l.client("ann")
+	for again, _ := l.active(); again != text; again, _ = l.active() { // a copy was completed meanwhile
+		text, open = l.active()
+		got = l.client("ann")
+	}
+	if text == "" || !open && cmp.Equal(l.served, got) {
+		return
+	}
+	want := l.want(text)
+	if d := cmp.Diff(want, got); d != "" {
+		l.tb.Errorf("client's rows (gate open: %v) (-want +got):\n%s", open, d)
+	}
+	l.served = want
+}
+
+// active is the text of the active version, as far as it is durable, and whether its gate is open.
+func (l *lifecycle) active() (text string, open bool) {
 	l.must(l.do(l.ctx, func(*batch) error {
 		if v := l.catalog.active; v != nil {
 			text, open = v.Text, l.catalog.open(v)
 		}
 		return nil
 	}))
-	if text == "" {
-		return
-	}
-	want := l.want(text)
-	got := l.client("ann")
-	if !open && cmp.Equal(l.served, got) {
-		return
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		l.tb.Errorf("client's rows (gate open: %v) (-want +got):\n%s", open, d)
-	}
-	l.served = want
+	return text, open
 }

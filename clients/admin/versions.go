@@ -18,14 +18,15 @@ type Version struct {
 	Message string    `json:"message,omitempty"`
 	Reason  string    `json:"reason,omitempty"` // why it failed
 	Created time.Time `json:"created"`
-	Changed time.Time `json:"changed"`           // of the state
-	Content string    `json:"content,omitempty"` // its text; not in lists
+	Changed time.Time `json:"changed"`            // of the state
+	Active  time.Time `json:"activated,omitzero"` // the last time it became active
+	Content string    `json:"content,omitempty"`  // its text; not in lists
 }
 
 // VersionOf is the wire form of a version, without its text.
 func VersionOf(v *buckets.Version) Version {
 	return Version{
-		ID: uint32(v.ID), State: string(v.State), Message: v.Note, Reason: v.Reason, Created: v.Created, Changed: v.Changed,
+		ID: uint32(v.ID), State: string(v.State), Message: v.Note, Reason: v.Reason, Created: v.Created, Changed: v.Changed, Active: v.Activated,
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // volatile are the values in answers that differ from run to run.
-var volatile = regexp.MustCompile(`("(?:last_lsn|postgres_uri|created|changed|fingerprint|replication_lag_bytes)":)(?:"[^"]*"|\d+)`)
+var volatile = regexp.MustCompile(`("(?:last_lsn|postgres_uri|created|changed|activated|fingerprint|replication_lag_bytes)":)(?:"[^"]*"|\d+)`)
 
 const mineRules = `bucket_definitions:
   mine:
