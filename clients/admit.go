@@ -1,5 +1,7 @@
 package clients
 
+import "sync"
+
 // admit takes one of the places for streams and WebSockets, and one of the user's. leave gives them back.
 func (s *Server) admit(user string) (leave func(), err error) {
 	s.mu.Lock()
@@ -29,4 +31,26 @@ func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.places
+}
+
+// strangersShare is the share of MaxConnections that WebSockets may take whose clients have not said yet who they are. Each has
+// rsocket.SetupTimeoutDefault to do so.
+const strangersShare = 10
+
+// greet takes one of the places for strangers. known gives it back, at the first call.
+func (s *Server) greet() (known func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining.Err() != nil:
+		return nil, faultDraining
+	case s.strangers > (s.cfg.MaxConnections-1)/strangersShare:
+		return nil, faultTooBusy
+	}
+	s.strangers++
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.strangers--
+	}), nil
 }

@@ -97,3 +97,10 @@ func (s *Server) ForgetPages() {
 		s.pages.removeLocked(e)
 	}
 }
+
+// Strangers is how many WebSockets are before set-up.
+func (s *Server) Strangers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.strangers
+}

@@ -27,11 +27,12 @@ type Server struct {
 	draining context.Context
 	drain    context.CancelCauseFunc
 
-	mu      sync.Mutex
-	places  int            // taken by HTTP streams and WebSockets
-	users   map[string]int // places by user
-	sockets map[*websocket.Conn]struct{}
-	running sync.WaitGroup
+	mu        sync.Mutex
+	places    int            // taken by HTTP streams and WebSockets
+	strangers int            // WebSockets before set-up
+	users     map[string]int // places by user
+	sockets   map[*websocket.Conn]struct{}
+	running   sync.WaitGroup
 }
 
 var errDraining = errors.New("the server is shutting down")

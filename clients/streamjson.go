@@ -56,8 +56,8 @@ func (j *jsonSocket) control(kind int, data []byte) error {
 	return j.out.Send(outbox.Message{Kind: kind, Body: data})
 }
 
-// serveJSON serves a socket of JSONProtocol to its end.
-func (s *Server) serveJSON(ws *websocket.Conn, agent string) {
+// serveJSON serves a socket of JSONProtocol to its end. known is called when its client has said who it is.
+func (s *Server) serveJSON(ws *websocket.Conn, agent string, known func()) {
 	defer func() { _ = ws.Close() }()
 	ws.SetReadLimit(int64(s.cfg.MaxRequestBytes))
 	ctx, stop := s.untilDrain(context.Background())
@@ -68,6 +68,7 @@ func (s *Server) serveJSON(ws *websocket.Conn, agent string) {
 	ws.SetPingHandler(func(data string) error { return j.control(websocket.PongMessage, []byte(data)) })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // the reader ends
 	sess, done, err := s.openJSON(ctx, ws)
+	known()
 	if err == nil {
 		defer done()
 		sess.out = j

@@ -23,16 +23,19 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.writeFault(w, r, faultNotFound)
 		return
 	}
-	if s.draining.Err() != nil {
-		s.writeFault(w, r, faultDraining)
+	known, err := s.greet()
+	if err != nil {
+		s.writeFault(w, r, err)
 		return
 	}
 	ws, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		known()
 		return // Upgrade has answered
 	}
 	release, ok := s.hold(ws)
 	if !ok {
+		known()
 		_ = ws.Close()
 		return
 	}
@@ -41,11 +44,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	agent := userAgent(r.Header)
 	go func() {
 		defer release()
+		defer known()
 		if ws.Subprotocol() == JSONProtocol {
-			s.serveJSON(ws, agent)
+			s.serveJSON(ws, agent, known)
 			return
 		}
-		(&connection{server: s, ws: ws, agent: agent}).run()
+		(&connection{server: s, ws: ws, agent: agent, known: known}).run()
 	}()
 }
 
@@ -82,6 +86,7 @@ type connection struct {
 	server  *Server
 	ws      *websocket.Conn
 	agent   string
+	known   func() // gives the place of a stranger back
 	claims  *auth.Claims
 	binary  bool         // requests are BSON
 	leave   func()       // nil until admitted
@@ -151,6 +156,7 @@ func (c *connection) open(ctx context.Context, setup *rsocket.Setup) (err error)
 		return err
 	}
 	c.leave, err = c.server.admit(c.claims.Subject)
+	c.known()
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
 
 	"github.com/weirsync/weir/clients"
 	"github.com/weirsync/weir/clients/clientstest"
@@ -370,6 +371,30 @@ func TestPoint61_TooManyConnectionsOfAUser(t *testing.T) {
 	c.send(setupFrame(t, "u1"))
 	c.expectError(0, 3, "[PSYNC_S2304] Maximum active concurrent connections limit has been reached")
 	two.open(t).checkpoint() // others are not concerned
+}
+
+// WebSockets whose clients say nothing are few, and don't keep those away that come later.
+func TestPoint61_StrangersAreLimited(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.MaxConnections = 20 })
+	silent := []*socket{dialRSocket(t, srv), dialRSocket(t, srv)}
+	_, resp, err := websocket.DefaultDialer.Dial(srv.WebSocketURL(), nil)
+	if err == nil {
+		t.Fatal("there is no bound")
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("got %s, want 429", resp.Status)
+	}
+	silent[0].send(setupFrame(t, "u1"))
+	silent[0].ping() // it is known
+	dialRSocket(t, srv).send(setupFrame(t, "u1"))
+	silent[1].ws.Close()
+	for deadline := time.Now().Add(patience); srv.Strangers() > 0; { // the place is free once the server has seen that the client is gone
+		if time.Now().After(deadline) {
+			t.Fatal("a client that is gone keeps its place")
+		}
+	}
 }
 
 func TestRequestSizeIsLimited(t *testing.T) {

@@ -5,6 +5,7 @@ package interop
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,20 +119,39 @@ func Start(tb testing.TB, opts Options) *Client {
 	return c
 }
 
-// needChromium skips the test where there is none and run.sh could not get one.
+// needChromium skips the test where there is none and run.sh could not get one, or where this machine lacks what it needs to start.
 func needChromium(tb testing.TB, dir string) {
 	tb.Helper()
-	if os.Getenv("WEIR_CHROMIUM") != "" {
-		return
+	path := os.Getenv("WEIR_CHROMIUM")
+	if path == "" {
+		path = filepath.Join(dir, "node_modules", ".browser", "chromium")
+		if _, err := os.Stat(path); err != nil {
+			if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+				tb.Fatal("Chromium is not installed: run clients/interop/run.sh")
+			}
+			tb.Skip("the packaged Chromium is for Linux on x86-64 only: set WEIR_CHROMIUM to one of this machine")
+		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".browser", "chromium")); err == nil {
-		return
+	if missing := missingLibrary(path); missing != "" {
+		tb.Skipf("Chromium can't start on this machine: %s. Install the library, or set WEIR_CHROMIUM to a Chromium of this machine", missing)
 	}
-	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
-		tb.Fatal("Chromium is not installed: run clients/interop/run.sh")
-	}
-	tb.Skip("the packaged Chromium is for Linux on x86-64 only: set WEIR_CHROMIUM to one of this machine")
 }
+
+// missingLibrary is what the dynamic linker says if it can't start the program for lack of a library, "" if that is not what is wrong.
+func missingLibrary(path string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != linkerFailed {
+		return ""
+	}
+	text, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimPrefix(text, path+": ")
+}
+
+// linkerFailed is the exit code of the dynamic linker.
+const linkerFailed = 127
 
 // home is the folder of this package: tests run in that of their own.
 func home(tb testing.TB) string {
