@@ -15,6 +15,10 @@
 // While it runs, people can have a table read again (resnapshot.go, condition.go), and see how far everything is (tasks.go health.go
 // lag.go); the slot's WAL is watched at each look at the catalog and before each chunk (slothealth.go).
 //
+// Beside a running source, and without one: Examine looks at everything that replication needs (examine.go survey.go), SetupSQL prepares a
+// database for a role that owns nothing (setupsql.go publishfunction.go), Teardown drops what is left (teardown.go). Each fault has a code
+// (code.go), which the failure handbook explains.
+//
 // Driver and stream share only the registry (registry.go): the driver says which relations are replicated and how the catalog
 // describes them; the stream says which it met in another shape, or not at all.
 //

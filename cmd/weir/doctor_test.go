@@ -202,7 +202,7 @@ func TestHandbookHasEachFinding(t *testing.T) {
 	sections := map[string]string{}
 	for _, section := range strings.Split(string(text), "\n### ")[1:] {
 		name, body, _ := strings.Cut(section, "\n")
-		for _, code := range strings.Split(name, ", ") {
+		for code := range strings.SplitSeq(name, ", ") {
 			sections[strings.Trim(code, "`")] = body
 		}
 	}
