@@ -112,20 +112,20 @@ func TestResnapshotConditions(t *testing.T) {
 	w := newWorld(t, d, itemRules, nil)
 	w.start()
 	w.compare(itemTruth)
-	for where, want := range map[string]string{
-		"idd < 3":                                 "condition:1:1: column \"idd\" does not exist\n  idd < 3\n  ^",
-		"id < 3 AND\n  v = = 'x'":                 "condition:2:7: syntax error",
-		"id":                                      "must be type boolean",
-		"true) OR (true":                          "syntax error",
-		"true) UNION ALL SELECT FROM secrets--":   "syntax error",
-		"true); DROP TABLE secrets; SELECT (1":    "",
-		"true) TO STDOUT; DROP TABLE secrets; --": "",
-		"id < 'x'":                                "invalid input syntax",
+	for _, test := range []struct{ where, want string }{
+		{"idd < 3", "condition:1:1: column \"idd\" does not exist\n  idd < 3\n  ^"},
+		{"id < 3 AND\n  v = = 'x'", "condition:2:7: syntax error"},
+		{"id", "must be type boolean"},
+		{"true) OR (true", "syntax error"},
+		{"true) UNION ALL SELECT FROM secrets--", "syntax error"},
+		{"true); DROP TABLE secrets; SELECT (1", ""},
+		{"true) TO STDOUT; DROP TABLE secrets; --", ""},
+		{"id < 'x'", "invalid input syntax"},
 	} {
-		_, err := w.source.Resnapshot(t.Context(), ResnapshotRequest{Schema: "public", Table: "items", Where: where})
+		_, err := w.source.Resnapshot(t.Context(), ResnapshotRequest{Schema: "public", Table: "items", Where: test.where})
 		var cond *ConditionError
-		if !errors.As(err, &cond) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %v, want %q", where, err, want)
+		if !errors.As(err, &cond) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: got %v, want %q", test.where, err, test.want)
 		}
 	}
 	if got := w.store.Tables("default")[0].Generation; got != 1 {
