@@ -20,6 +20,7 @@ func TestDeployLeavesCommitsFlowing(t *testing.T) {
 	db.Exec(tenSchema() + `; CREATE TABLE large (id int PRIMARY KEY, owner text, body text);
 		INSERT INTO large SELECT i, 'u1', repeat('row ', 50) || i FROM generate_series(1, ` + strconv.Itoa(rows) + `) i; ANALYZE`)
 	p := newProcess(t, db, tenRules(1))
+	p.env = []string{"WEIR_SNAPSHOT_CHUNK_BYTES=512KiB"} // a commit waits for a chunk or two: many chunks, so that many commits come between
 	p.start()
 	applied := make(chan struct{}, 1)
 	u := p.connect("u0", func(*syncclient.Client) string {
