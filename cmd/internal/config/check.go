@@ -31,6 +31,7 @@ func (l *loader) check() {
 	l.checkAuth()
 	l.checkClients()
 	l.checkSnapshot()
+	l.checkTraces()
 	c := l.config
 	if c.Store.Path == "" {
 		l.fault("store.path", "is empty", "write the name of the store's file, such as ./weir.db")

@@ -21,6 +21,7 @@ type Config struct {
 	Clients  Clients  `yaml:"clients"`
 	Snapshot Snapshot `yaml:"snapshot"`
 	Log      Log      `yaml:"log"`
+	Traces   Traces   `yaml:"traces"`
 }
 
 // Source is one Postgres database.
@@ -119,6 +120,7 @@ func Default() *Config {
 		},
 		Snapshot: Snapshot{Workers: 4, MemoryLimit: 256 * MiB, ChunkBytes: 8 * MiB},
 		Log:      Log{Level: slog.LevelInfo, Format: LogText},
+		Traces:   Traces{OneIn: 100},
 	}
 }
 

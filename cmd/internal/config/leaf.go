@@ -37,7 +37,7 @@ func isLeaf(v reflect.Value) bool {
 // isSecret tells values that must not be shown.
 func isSecret(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case Secret, URI, KeyURI:
+	case Secret, URI, KeyURI, CollectorURI:
 		return true
 	}
 	return false

@@ -204,4 +204,4 @@ func (p *SlotLoss) UnmarshalText(text []byte) error {
 	return errors.New("write resnapshot or stop")
 }
 
-var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management), new(RowImages), new(SlotLoss)}
+var _ = []encoding.TextUnmarshaler{new(URI), new(Bytes), new(LogFormat), new(Management), new(RowImages), new(CollectorURI), new(SlotLoss)}

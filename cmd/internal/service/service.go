@@ -20,6 +20,7 @@ import (
 	"github.com/weirsync/weir/cmd/internal/config"
 	"github.com/weirsync/weir/cmd/internal/deploys"
 	"github.com/weirsync/weir/cmd/internal/judge"
+	"github.com/weirsync/weir/cmd/internal/traces"
 	"github.com/weirsync/weir/replicator"
 	"github.com/weirsync/weir/syncrules"
 )
@@ -39,8 +40,9 @@ type Service struct {
 	admin    *admin.Server
 	deploys  *deploys.Deploys
 	listener net.Listener
-	tls      *tls.Config  // of both listeners; nil for none
-	back     net.Listener // of API, metrics and profiles; nil if they are the clients' too
+	tls      *tls.Config    // of both listeners; nil for none
+	tracer   *traces.Tracer // nil for none
+	back     net.Listener   // of API, metrics and profiles; nil if they are the clients' too
 }
 
 // RulesError says that the rules file has faults. Its text shows each with its line and a caret.
@@ -60,13 +62,21 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	if s.tls, err = listenTLS(cfg.TLS, log); err != nil {
 		return nil, err
 	}
+	if s.tracer, err = newTracer(cfg.Traces, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.closeTracer()
+		}
+	}()
 	var names []string
 	for i := range cfg.Sources {
 		names = append(names, cfg.Sources[i].Name)
 	}
 	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{
 		Logger: log, Sources: names, QueueBytes: min(buckets.QueueBytesDefault, int(cfg.Snapshot.MemoryLimit/8)),
-		KeepRetired: cfg.Rules.KeepRetired, RowImages: buckets.RowImages(cfg.Store.RowImages),
+		KeepRetired: cfg.Rules.KeepRetired, RowImages: buckets.RowImages(cfg.Store.RowImages), Trace: s.traceCommit(),
 		Compact: buckets.CompactOptions{
 			Off: !cfg.Store.Compact.Background, Stale: cfg.Store.Compact.SupersededPercent, Memory: int(cfg.Store.Compact.MemoryLimit),
 		},
@@ -93,7 +103,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}
 	s.server = clients.New(clients.Config{
 		Store: s.store, Auth: s.verifier, Sources: s.sources, Health: health{s.store, s.sources}, Admin: api, Logger: log,
-		HashUserIDs:    cfg.Log.HashUserIDs,
+		HashUserIDs: cfg.Log.HashUserIDs, Sent: s.traceSent(),
 		MaxConnections: cfg.Clients.MaxConnections, MaxUserConnections: cfg.Clients.MaxUserConnections,
 		MaxRequestBytes: int(cfg.Clients.MaxRequest), MaxBuckets: cfg.Clients.MaxBuckets,
 		MaxParameterResults: cfg.Clients.MaxParameterResults,
@@ -173,7 +183,9 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	err := s.serve(failed)
 	stopWriter()
-	return errors.Join(err, writer.Wait(), s.store.Close())
+	err = errors.Join(err, writer.Wait(), s.store.Close())
+	s.closeTracer()
+	return err
 }
 
 // serve runs everything above the writer until ctx ends.
