@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -169,5 +171,71 @@ func TestChunkHonoursPublication(t *testing.T) {
 	got := fmt.Sprintf("%q", c.rows)
 	if want := `[["1" "a"] ["3" "c"]]`; got != want {
 		t.Errorf("rows %s, want %s", got, want)
+	}
+}
+
+// TestSectionsCoverTheTable: sections follow each other without a gap, from the first block to the last.
+func TestSectionsCoverTheTable(t *testing.T) {
+	for _, blocks := range []uint32{0, 1, 7, sectionBlocksMin, 2*sectionBlocksMin - 1, 2 * sectionBlocksMin, 8*sectionBlocksMin + 5, 1 << 30} {
+		for n := 1; n <= sectionsMax; n++ {
+			p := newProgress(layout{blocks: blocks}, "", n)
+			end := uint32(0)
+			for _, sec := range p.Sections {
+				if sec.Next.Block != end || sec.End <= end {
+					t.Errorf("%d blocks, %d sections: %+v", blocks, n, p.Sections)
+				}
+				end = sec.End
+			}
+			if end != max(blocks, 1) || len(p.Sections) > n {
+				t.Errorf("%d blocks, %d sections: %+v", blocks, n, p.Sections)
+			}
+		}
+	}
+}
+
+// TestSectionsAreReadAtOnce: several chunks of one table are in flight, its rows move between what they read, and a restart goes on in each
+// section where it was.
+func TestSectionsAreReadAtOnce(t *testing.T) {
+	const rows, workers = 3 * sectionBlocksMin, 3 // a row to a block
+	d := pgtest.New(t)
+	d.Exec(fmt.Sprintf(`CREATE TABLE items (id int PRIMARY KEY, v text, big text) WITH (autovacuum_enabled = off);
+		ALTER TABLE items ALTER v SET STORAGE PLAIN, ALTER big SET STORAGE EXTERNAL;
+		INSERT INTO items SELECT i, repeat('v', 5000), CASE WHEN i %% 100 = 0 THEN repeat('b', 3000) END FROM generate_series(1, %d) i;
+		DELETE FROM items WHERE id %% 40 = 1`, rows))
+	d.Exec("VACUUM items")
+	conn := d.Connect(t)
+	var chunks, reading, together atomic.Int64
+	reached := make(chan struct{})
+	w := newWorld(t, d, itemRules, func(cfg *Config) {
+		cfg.Snapshot = SnapshotConfig{Concurrent: true, Workers: workers, ChunkBytes: 256 << 10}
+		cfg.hooks.chunkChecked = func(ctx context.Context, _ *buckets.Relation) {
+			n := reading.Add(1)
+			for have := together.Load(); n > have && !together.CompareAndSwap(have, n); have = together.Load() {
+			}
+			for together.Load() < workers && pause(ctx, time.Millisecond) == nil { // the others come if they may
+			}
+		}
+		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
+			reading.Add(-1)
+			switch chunks.Add(1) {
+			case 10: // into free blocks anywhere, some with values that are not sent again
+				_, err := conn.Exec(ctx, "UPDATE items SET v = 'moved' || repeat('v', 5000) WHERE id % 50 = 0; UPDATE items SET id = id + 10000 WHERE id % 70 = 0", simple...)
+				if err != nil {
+					t.Error(err)
+				}
+			case 25:
+				close(reached)
+			}
+		}
+	})
+	w.start()
+	<-reached
+	w.stop()
+	d.Exec("DELETE FROM items WHERE id % 45 = 0; UPDATE items SET v = 'short' WHERE id % 55 = 0")
+	w.start()
+	w.compare(itemTruth)
+	table := w.store.Tables("default")[0]
+	if together.Load() != workers || table.Generation != 1 || table.Rows > rows+workers*60 {
+		t.Errorf("%d chunks were in flight at once, generation %d, %d rows read of %d", together.Load(), table.Generation, table.Rows, rows)
 	}
 }
