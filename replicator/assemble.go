@@ -20,6 +20,7 @@ type assembler struct {
 	memory slab
 	tx     *buckets.Transaction // nil between transactions
 	final  uint64               // position of its commit record
+	xid    uint32               // of the newest transaction
 	limit  int                  // bytes of an open transaction that are held
 }
 
@@ -96,7 +97,7 @@ func (a *assembler) begin(data []byte) error {
 		return err
 	}
 	a.tx = &buckets.Transaction{Source: a.source, Time: m.Time}
-	a.final = m.Final
+	a.final, a.xid = m.Final, m.Xid
 	if v := a.reg.version.Load(); v != a.version {
 		a.version = v
 		for _, b := range a.bound {

@@ -21,30 +21,38 @@ const (
 // the stream has delivered may still be invisible to readers (its commit waits for a standby, or stands between its WAL record
 // and its removal from the list of running ones), so nothing else proves this; xmax in particular proves nothing.
 func barrier(ctx context.Context, q querier, report func(waiting string)) error {
-	var x int64
-	if err := q.QueryRow(ctx, "SELECT pg_current_xact_id()::text::bigint").Scan(&x); err != nil {
-		return fmt.Errorf("take barrier: %w", err)
+	x, err := takeXID(ctx, q)
+	if err != nil {
+		return err
 	}
 	poll := barrierPollMin
 	next := time.Now().Add(holdersAfter)
 	for {
-		var xmin int64
-		err := q.QueryRow(ctx, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint").Scan(&xmin)
+		snap, err := readSnapshot(ctx, q)
 		if err != nil {
-			return fmt.Errorf("poll barrier: %w", err)
+			return err
 		}
-		if xmin >= x {
+		if snap.xmin >= x {
 			return nil
 		}
 		if now := time.Now(); now.After(next) {
 			next = now.Add(holdersEvery)
-			report(describeHolders(ctx, q, x))
+			report(describeHolders(ctx, q, int64(x)))
 		}
 		if err := pause(ctx, poll); err != nil {
 			return err
 		}
 		poll = min(2*poll, barrierPollMax)
 	}
+}
+
+// takeXID begins and ends a transaction that has an xid.
+func takeXID(ctx context.Context, q querier) (uint64, error) {
+	var x int64
+	if err := q.QueryRow(ctx, "SELECT pg_current_xact_id()::text::bigint").Scan(&x); err != nil {
+		return 0, fmt.Errorf("take an xid: %w", err)
+	}
+	return uint64(x), nil
 }
 
 // holdersQuery lists who has an xid below $1, in any database: slot creation and barrier wait for all of them. It shows

@@ -8,7 +8,7 @@
 //	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go types.go match.go
 //	  round      marker, begin generations, Barrier, chunks, fence     drive.go marker.go barrier.go
 //	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go keyrange.go copytext.go progress.go
-//	  fence      re-read partial rows, then the marker                 finish.go reread.go
+//	  fence      re-read partial rows, then the marker                 finish.go reread.go recent.go
 //	stream     read, decode, hand over transactions                    stream.go assemble.go slab.go pgoutput/
 //	  report     status updates, on time whatever the reader waits for status.go
 //
@@ -37,6 +37,8 @@
 //     one, rows that are not read keep their state, and nothing is swept.
 //   - An advisory lock, on a session of its own, is held from before the slot is looked at until the session's end. The slot admits one
 //     reader too, but not before the stream begins.
+//   - A re-read has to see what the stream has applied, and waits for that only (recent.go): clients don't wait for a transaction of the
+//     application that stays open.
 //   - The acknowledged position is the store's durable one, at most what this connection has spoken of (I2). Positions of keepalives
 //     count only between transactions.
 //   - When history is lost, generations begin before the store takes the new slot's position: a crash between the two finds it

@@ -133,6 +133,9 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	if err := d.s.checkSlot(ctx); err != nil {
 		return err
 	}
+	if err := d.s.recent.prune(ctx, d.s.pool); err != nil {
+		return err
+	}
 	if err := d.checkPublication(ctx); err != nil {
 		return err
 	}

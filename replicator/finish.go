@@ -44,7 +44,7 @@ func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) erro
 	}
 }
 
-// repair re-reads partial rows by key, after a Barrier. What that brings completes only rows that were partial before the Barrier
+// repair re-reads partial rows by key, after a weak barrier: it has to see what the stream has applied, and no more. What that brings completes only rows that were partial before the Barrier
 // started: a younger one may have changed in a transaction that was not visible yet. Those, and rows that are gone
 // from the source but not yet from the stream, are left for the next pass, behind the fence.
 func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
@@ -57,7 +57,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 		return nil
 	}
 	s.step(stepRepair, t.ID)
-	err = barrier(ctx, s.pool, func(holders string) { s.tasks.waiting(t.ID, holders) })
+	err = s.recent.barrier(ctx, s.pool, func(holders string) { s.tasks.waiting(t.ID, holders) })
 	if err != nil {
 		return err
 	}

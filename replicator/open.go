@@ -190,6 +190,7 @@ func (s *Source) begin(ctx context.Context, l *link, id identity, old slot) erro
 	if err := s.dropSlot(ctx, old); err != nil {
 		return err
 	}
+	s.recent.forget()
 	s.enter(Waiting)
 	s.step(stepSlot, 0)
 	l.start, err = s.createSlot(ctx, l.conn)

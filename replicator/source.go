@@ -24,6 +24,7 @@ type Source struct {
 	health health
 	reg    *registry
 	tasks  tasks
+	recent *recent
 
 	side    atomic.Pointer[pgxpool.Pool] // of Head and Mark; nil while Run is not running
 	version atomic.Int64                 // server_version_num, as last seen
@@ -40,7 +41,7 @@ type Source struct {
 // New makes a source. cfg.Validate must have passed. Nothing connects before Run.
 func New(cfg Config, store *buckets.Store) *Source {
 	cfg.fill()
-	s := &Source{cfg: cfg, store: store, reg: newRegistry(), log: cfg.Logger.With("source", cfg.Name, "slot", cfg.Slot)}
+	s := &Source{cfg: cfg, store: store, reg: newRegistry(), recent: newRecent(), log: cfg.Logger.With("source", cfg.Name, "slot", cfg.Slot)}
 	s.memory = semaphore.NewWeighted(cfg.Snapshot.MemoryLimit)
 	s.workers = semaphore.NewWeighted(int64(cfg.Snapshot.Workers))
 	s.health.state, s.health.since = Connecting, time.Now()

@@ -169,6 +169,7 @@ func (st *stream) change(ctx context.Context, data []byte) error {
 		hook(tx)
 	}
 	end := tx.End
+	st.s.recent.add(st.asm.xid)
 	if err := st.waiting(ctx, func() error { return st.s.store.Apply(ctx, tx) }); err != nil {
 		return err
 	}
