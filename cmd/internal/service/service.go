@@ -208,6 +208,9 @@ func (s *Service) serve(ctx context.Context) error {
 		stopVerifying()
 		_ = verifying.Wait() // nil
 	}()
+	if limit, err := fileLimit(); err == nil {
+		checkFiles(s.cfg, limit, s.log)
+	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.tls != nil)
 	if s.rules != "" {
 		if err := s.deploys.File(ctx, s.cfg.Rules.Path, s.rules); err != nil && ctx.Err() == nil {
