@@ -44,7 +44,7 @@ func TestOnlyDifferencesAreSent(t *testing.T) {
 				w.start()
 			}
 			w.until(func() bool { return w.store.Tables("default")[0].Generation > 1 || len(w.store.Tables("default")) > 1 })
-			w.until(w.complete)
+			w.settle()
 			w.compare(itemTruth)
 			if got := w.lastOp(); got != before {
 				t.Errorf("reading the table again moved the checkpoint from op %d to %d, though no row differs", before, got)
@@ -107,7 +107,7 @@ func TestConditionOutlivesARestart(t *testing.T) {
 		w.until(func() bool { return w.source.Progress()[0].Paused })
 		w.stop()
 		w.start()
-		w.until(w.complete)
+		w.settle()
 		rows := w.rows()
 		if one, two := rows["items 1"]["v"], rows["items 2"]["v"]; one != "wrong" || two != "v2" {
 			t.Errorf("rows 1 and 2 have %v and %v, want wrong and v2: only even ones were to be read again", one, two)

@@ -13,14 +13,14 @@ import (
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
-// again asks for a resnapshot of items and waits for its end.
+// again asks for a resnapshot of items and waits until clients can see what came of it.
 func (w *world) again(where string) {
 	w.t.Helper()
 	begun, err := w.source.Resnapshot(w.t.Context(), ResnapshotRequest{Schema: "public", Table: "items", Where: where})
 	if err != nil || len(begun) == 0 {
 		w.t.Fatalf("resnapshot: %v, %+v", err, begun)
 	}
-	w.until(w.complete)
+	w.settle()
 }
 
 // lastOp is the newest op id that clients can see.
