@@ -28,6 +28,7 @@ const (
 	secBuckets     = "buckets"
 	secOps         = "ops"
 	secRows        = "rows"
+	secRuns        = "runs"
 	secImages      = "images"
 	secMarks       = "marks"
 	secParams      = "params"
@@ -39,7 +40,7 @@ const (
 
 var sections = []string{
 	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
-	secBuckets, secOps, secRows, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
+	secBuckets, secOps, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
 }
 
 // DB is an open store file. Any number of View run beside one Update.
@@ -48,6 +49,7 @@ type DB struct {
 
 	writing sync.Mutex // held by each Update, and while the file is exchanged
 	copy    *fileCopy  // guarded by writing; nil unless the file is being copied
+	filters filters    // guarded by writing
 	broken  error      // guarded by writing; why nothing can be written any more
 
 	mu   sync.RWMutex // guards what follows, which changes when the file is exchanged
@@ -64,7 +66,7 @@ func Open(path string, fresh Counters) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, bolt: b}
+	db := &DB{path: path, bolt: b, filters: filters{}}
 	empty, err := db.recognise(path)
 	if err == nil && empty {
 		err = db.layout(fresh)
@@ -188,6 +190,7 @@ func (db *DB) Update(fn func(*Tx) error) error {
 	var changes []change
 	err := db.file().Update(func(b *bolt.Tx) error {
 		tx := newTx(b)
+		tx.filters = db.filters
 		if db.copy != nil {
 			tx.changes = &changes
 		}
@@ -203,6 +206,8 @@ func (db *DB) Update(fn func(*Tx) error) error {
 type Tx struct {
 	bolt    *bolt.Tx
 	sec     map[string]*section
+	runs    map[TableID]*runs
+	filters filters   // nil in a View
 	changes *[]change // where they are noted for a copy of the file, or nil
 }
 

@@ -9,13 +9,58 @@ import (
 
 // DropRows removes row states of a table with their images and marks.
 func (tx *Tx) DropRows(table TableID, limit int) (more bool, err error) {
+	if more, err := tx.dropRuns(table, limit); err != nil || more {
+		return true, err
+	}
 	keys := first(tx.section(secRows), appendU32(nil, uint32(table)), limit)
 	for _, k := range keys {
-		if err := tx.DeleteRow(k); err != nil {
+		if err := tx.dropRow(k); err != nil {
 			return false, err
 		}
 	}
 	return len(keys) == limit, nil
+}
+
+// dropRuns removes what a table's runs have, whole blocks, also of rows that section rows hides.
+func (tx *Tx) dropRuns(table TableID, limit int) (more bool, err error) {
+	r, err := tx.runsOf(table)
+	if err != nil {
+		return false, err
+	}
+	var rows, blocks [][]byte
+	for n := r.first; n < r.next && !more; n++ {
+		c, err := tx.runCursor(table, n, nil)
+		for ; err == nil && c.key != nil && !more; err = c.next() {
+			rows = append(rows, RowKey(nil, table, c.key))
+			if c.blockEnds() {
+				blocks = append(blocks, c.at)
+				more = len(rows) >= limit
+			}
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	for _, k := range rows {
+		if err := tx.dropRow(k); err != nil {
+			return false, err
+		}
+	}
+	if err := deleteAll(tx.section(secRuns), blocks); err != nil || more {
+		return more, err
+	}
+	tx.endRuns(table, r, r.next)
+	return false, tx.putRuns(table, r)
+}
+
+// dropRow removes all that stands under a row's key.
+func (tx *Tx) dropRow(fullKey []byte) error {
+	for _, s := range []string{secRows, secImages, secMarks} {
+		if err := tx.section(s).Delete(fullKey); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DropTable removes the record of a table that has no rows.

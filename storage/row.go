@@ -130,11 +130,17 @@ func RowKey(b []byte, table TableID, key []byte) []byte {
 	return append(appendU32(b, uint32(table)), key...)
 }
 
-// Row returns the state of the row at fullKey (RowKey); ok is false if there is none. Its bytes belong to the transaction.
+func tableOf(fullKey []byte) TableID { return TableID(binary.BigEndian.Uint32(fullKey)) }
+
+// Row returns the state of the row at fullKey (RowKey); ok is false if there is none. A deleted row can stay for a while as a tombstone of
+// generation 0. The bytes belong to the transaction.
 func (tx *Tx) Row(fullKey []byte) (r Row, ok bool, err error) {
 	b := tx.section(secRows).Get(fullKey)
 	if b == nil {
-		return Row{}, false, nil
+		b, err = tx.stateInRun(fullKey)
+	}
+	if b == nil {
+		return Row{}, false, err
 	}
 	if r, ok = DecodeRow(fullKey[4:], b); !ok {
 		return Row{}, false, corrupt(secRows, fullKey, "bad row state")
@@ -147,22 +153,36 @@ func (tx *Tx) PutRow(fullKey, encoded []byte) error { return tx.section(secRows)
 
 // DeleteRow removes the row's state, image and mark.
 func (tx *Tx) DeleteRow(fullKey []byte) error {
-	for _, s := range []string{secRows, secImages, secMarks} {
+	for _, s := range []string{secImages, secMarks} {
 		if err := tx.section(s).Delete(fullKey); err != nil {
 			return err
 		}
 	}
-	return nil
+	state, err := tx.stateInRun(fullKey)
+	if err != nil {
+		return err
+	}
+	if state != nil {
+		return tx.section(secRows).Put(fullKey, hiding)
+	}
+	return tx.section(secRows).Delete(fullKey)
 }
 
 // Rows visits a table's row states with key >= from in key order until visit returns false. Nothing may be written meanwhile.
 func (tx *Tx) Rows(table TableID, from []byte, visit func(key []byte, r Row) (bool, error)) error {
-	return scan(tx.section(secRows), table, from, func(k, v []byte) (bool, error) {
-		r, ok := DecodeRow(k[4:], v)
-		if !ok {
-			return false, corrupt(secRows, k, "bad row state")
+	cursors, err := tx.allRows(table, from)
+	if err != nil {
+		return err
+	}
+	return walkRows(cursors, func(c *rowCursor) (bool, error) {
+		if bytes.Equal(c.state, hiding) {
+			return true, nil
 		}
-		return visit(k[4:], r)
+		r, ok := DecodeRow(c.key, c.state)
+		if !ok {
+			return false, corrupt(c.section.name, c.at, "bad row state at %x", c.key)
+		}
+		return visit(c.key, r)
 	})
 }
 
@@ -294,7 +314,7 @@ func (tx *Tx) PutMark(fullKey []byte, m *Mark) error {
 
 // Marks visits a table's marks in key order until visit returns false. Nothing may be written meanwhile.
 func (tx *Tx) Marks(table TableID, visit func(key []byte, m Mark) (bool, error)) error {
-	return scan(tx.section(secMarks), table, nil, func(k, v []byte) (bool, error) {
+	return scan(tx.section(secMarks), table, func(k, v []byte) (bool, error) {
 		m, ok := DecodeMark(v)
 		if !ok {
 			return false, corrupt(secMarks, k, "bad mark")
@@ -303,11 +323,11 @@ func (tx *Tx) Marks(table TableID, visit func(key []byte, m Mark) (bool, error))
 	})
 }
 
-// scan visits a table's entries from a row key on.
-func scan(s *section, table TableID, from []byte, visit func(k, v []byte) (bool, error)) error {
+// scan visits a table's entries.
+func scan(s *section, table TableID, visit func(k, v []byte) (bool, error)) error {
 	prefix := binary.BigEndian.AppendUint32(nil, uint32(table))
 	c := s.Cursor()
-	for k, v := c.Seek(append(prefix[:4:4], from...)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if more, err := visit(k, v); err != nil || !more {
 			return err
 		}

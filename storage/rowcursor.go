@@ -1,0 +1,126 @@
+package storage
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// rowCursor stands at a row of section rows, or of a run. key is nil behind the last one.
+type rowCursor struct {
+	section    *section
+	cursor     cursor
+	prefix     []byte
+	run        bool
+	at         []byte  // a run: key of the block
+	block      decoder // a run: the rest of the block
+	key, state []byte  // without the table; they belong to the transaction
+}
+
+type cursor interface {
+	Seek(seek []byte) (key, value []byte)
+	Next() (key, value []byte)
+}
+
+// rowCursor stands at the first row of section rows with a key >= from.
+func (tx *Tx) rowCursor(table TableID, from []byte) *rowCursor {
+	s := tx.section(secRows)
+	c := &rowCursor{section: s, cursor: s.Cursor(), prefix: appendU32(nil, uint32(table))}
+	c.take(c.cursor.Seek(append(c.prefix[:4:4], from...)))
+	return c
+}
+
+// runCursor stands at the first row of a run with a key >= from.
+func (tx *Tx) runCursor(table TableID, n uint32, from []byte) (*rowCursor, error) {
+	s := tx.section(secRuns)
+	c := &rowCursor{section: s, cursor: s.Cursor(), prefix: runPrefix(table, n), run: true}
+	if err := c.take(c.cursor.Seek(append(c.prefix[:8:8], from...))); err != nil {
+		return nil, err
+	}
+	for c.key != nil && bytes.Compare(c.key, from) < 0 {
+		if err := c.next(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// next goes to the next row.
+func (c *rowCursor) next() error {
+	if c.run && len(c.block.b) > 0 {
+		return c.decode()
+	}
+	return c.take(c.cursor.Next())
+}
+
+// take goes to the first row of what the file has at k.
+func (c *rowCursor) take(k, v []byte) error {
+	if !bytes.HasPrefix(k, c.prefix) {
+		c.at, c.key, c.state = nil, nil, nil
+		return nil
+	}
+	if !c.run {
+		c.key, c.state = k[len(c.prefix):], v
+		return nil
+	}
+	c.at, c.block = k, decoder{b: v}
+	return c.decode()
+}
+
+func (c *rowCursor) decode() error {
+	c.key, c.state = c.block.bytes(), c.block.bytes()
+	if c.block.fail || len(c.key) == 0 || c.blockEnds() != bytes.Equal(c.at[len(c.prefix):], c.key) {
+		return corrupt(secRuns, c.at, "bad block")
+	}
+	return nil
+}
+
+// blockEnds reports whether the cursor stands at the last row of a block.
+func (c *rowCursor) blockEnds() bool { return len(c.block.b) == 0 }
+
+// walkRows visits the rows of cursors in key order until visit returns false. Of those with the same key the first cursor's counts.
+func walkRows(cursors []*rowCursor, visit func(*rowCursor) (bool, error)) error {
+	for {
+		var least *rowCursor
+		for _, c := range cursors {
+			if c.key != nil && (least == nil || bytes.Compare(c.key, least.key) < 0) {
+				least = c
+			}
+		}
+		if least == nil {
+			return nil
+		}
+		if more, err := visit(least); err != nil || !more {
+			return err
+		}
+		key := least.key
+		for _, c := range cursors {
+			if c != least && (c.key == nil || !bytes.Equal(c.key, key)) {
+				continue
+			}
+			if err := c.next(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// allRows returns cursors over a table's rows with a key >= from: section rows first, which hides the runs.
+func (tx *Tx) allRows(table TableID, from []byte) ([]*rowCursor, error) {
+	r, err := tx.runsOf(table)
+	if err != nil {
+		return nil, err
+	}
+	cursors := []*rowCursor{tx.rowCursor(table, from)}
+	for n := r.first; n < r.next; n++ {
+		start := from
+		if r.covered(n, from) {
+			start = append(r.merged[:len(r.merged):len(r.merged)], 0) // the next key there can be
+		}
+		c, err := tx.runCursor(table, n, start)
+		if err != nil {
+			return nil, fmt.Errorf("run %d of table %d: %w", n, table, err)
+		}
+		cursors = append(cursors, c)
+	}
+	return cursors, nil
+}

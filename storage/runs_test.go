@@ -1,0 +1,169 @@
+package storage
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// runWorld is a store with a table, and what the table should have: a number for each key, kept as the generation.
+type runWorld struct {
+	t    *rapid.T
+	path string
+	db   *DB
+	want map[string]Generation
+	n    Generation
+}
+
+const runTable TableID = 7
+
+func (w *runWorld) open() {
+	db, err := Open(w.path, Counters{Op: 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	db.NoSync()
+	w.db = db
+}
+
+func (w *runWorld) update(fn func(tx *Tx) error) {
+	if err := w.db.Update(fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *runWorld) key(label string) []byte {
+	return runKey(rapid.IntRange(0, 60).Draw(w.t, label))
+}
+
+// runKey is the key of row i; every other one is long, so that a run has several blocks.
+func runKey(i int) []byte {
+	return RowKey(nil, runTable, AppendSingleKey(nil, fmt.Appendf(nil, "%d%s", i, strings.Repeat("x", i%2*1500))))
+}
+
+// state makes a new state of a row.
+func (w *runWorld) state(key []byte) []byte {
+	w.n++
+	w.want[string(key[4:])] = w.n
+	return AppendRow(nil, key[4:], &Row{Generation: w.n})
+}
+
+// check compares what transactions of both kinds read with what the table should have.
+func (w *runWorld) check() {
+	w.t.Helper()
+	from := w.key("from")[4:]
+	wantFrom := maps.Clone(w.want)
+	maps.DeleteFunc(wantFrom, func(k string, _ Generation) bool { return k < string(from) })
+	read := func(tx *Tx) error {
+		got, order := map[string]Generation{}, []string(nil)
+		err := tx.Rows(runTable, from, func(key []byte, r Row) (bool, error) {
+			got[string(key)] = r.Generation
+			order = append(order, string(key))
+			return true, nil
+		})
+		if diff := cmp.Diff(wantFrom, got); diff != "" || !slices.IsSorted(order) || err != nil {
+			w.t.Fatalf("rows from %q on: %v, sorted %v, -want +got:\n%s", from, err, slices.IsSorted(order), diff)
+		}
+		for i := range 61 {
+			key := runKey(i)
+			r, ok, err := tx.Row(key)
+			there := ok && !(r.Flags == Tombstone && r.Generation == 0)
+			if n, want := w.want[string(key[4:])]; there != want || there && r.Generation != n || err != nil {
+				w.t.Fatalf("row %d is %+v, %v, %v, want %d, %v", i, r, ok, err, n, want)
+			}
+		}
+		return nil
+	}
+	w.update(read)
+	if err := w.db.View(read); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestRuns plays random histories of runs, single rows, deletions, merges in steps and restarts: what is read is always the newest state, in
+// key order, wherever it stands.
+func TestRuns(t *testing.T) {
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		w := &runWorld{t: t, path: filepath.Join(dir, fmt.Sprintf("%d.db", n)), want: map[string]Generation{}}
+		w.open()
+		w.update(func(tx *Tx) error { return tx.PutTable(runTable, Table{Source: "default", Generation: 1}) })
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(*rapid.T) { w.check() },
+			"run": func(t *rapid.T) {
+				w.update(func(tx *Tx) error { return tx.PutRun(runTable, w.absent(tx)) })
+			},
+			"put": func(*rapid.T) {
+				k := w.key("put")
+				w.update(func(tx *Tx) error { return tx.PutRow(k, w.state(k)) })
+			},
+			"delete": func(*rapid.T) {
+				k := w.key("delete")
+				delete(w.want, string(k[4:]))
+				w.update(func(tx *Tx) error { return tx.DeleteRow(k) })
+			},
+			"merge": func(t *rapid.T) {
+				w.update(func(tx *Tx) error {
+					_, err := tx.MergeRuns(runTable, rapid.IntRange(1, 30).Draw(t, "limit"))
+					return err
+				})
+			},
+			"reopen": func(t *rapid.T) {
+				if err := w.db.Close(); err != nil {
+					t.Fatal(err)
+				}
+				report, err := Check(w.path)
+				if err != nil || !report.OK() || report.Rows != int64(len(w.want)) {
+					t.Fatalf("check: %v, %+v, want %d rows", err, report, len(w.want))
+				}
+				w.open()
+			},
+			"drop": func(t *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(t, "drop") > 0 {
+					return
+				}
+				clear(w.want)
+				for more := true; more; {
+					w.update(func(tx *Tx) (err error) {
+						more, err = tx.DropRows(runTable, rapid.IntRange(1, 30).Draw(t, "limit"))
+						return err
+					})
+				}
+			},
+		})
+		for more := true; more; {
+			w.update(func(tx *Tx) (err error) { more, err = tx.MergeRuns(runTable, 10); return err })
+		}
+		w.check()
+		w.update(func(tx *Tx) error {
+			if n := keys(tx.section(secRuns)); n != 0 || len(w.db.filters) != 0 {
+				t.Fatalf("%d keys of runs and %d filters are left after merging", n, len(w.db.filters))
+			}
+			return nil
+		})
+		if err := w.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// absent makes states of random rows that the table does not have.
+func (w *runWorld) absent(tx *Tx) (rows []NewRow) {
+	for range rapid.IntRange(1, 20).Draw(w.t, "rows") {
+		k := w.key("new")
+		if _, ok, err := tx.Row(k); ok || err != nil || slices.ContainsFunc(rows, func(r NewRow) bool { return bytes.Equal(r.Key, k) }) {
+			continue
+		}
+		rows = append(rows, NewRow{k, w.state(k)})
+	}
+	slices.SortFunc(rows, func(x, y NewRow) int { return bytes.Compare(x.Key, y.Key) })
+	return rows
+}
