@@ -65,6 +65,7 @@ type table struct {
 	whole   bool          // images of the generation's rows are whole rows
 	copy    *storage.Copy // how far it is built from another table (copy.go), nil: it is not
 	fence   *marker
+	runs    int       // that are not merged; the writer's own
 	fitting *Relation // the newest one whose shape was found to be Relation's
 
 	verified bool            // a fence was passed since the chunk phase: only what was re-read since the last one is unverified
@@ -140,7 +141,15 @@ func (c *catalog) load(tx *storage.Tx, sources []string) error {
 	if err := tx.Versions(c.loadVersion); err != nil {
 		return err
 	}
-	return tx.Tables(c.loadTable)
+	if err := tx.Tables(c.loadTable); err != nil {
+		return err
+	}
+	for _, t := range c.tables {
+		if err := c.countRuns(tx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *catalog) addDefinition(id DefinitionID, rec storage.Definition) *definition {

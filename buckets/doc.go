@@ -20,6 +20,10 @@
 // because they are TOASTed are kept beside it if the row has at least 1 KiB of text; others are read again when they are missed.
 // Options.RowImages keeps none, or whole rows.
 //
+// The new rows of a chunk come with random keys, all over the tree of row states. They are put down as a sorted run, and merged into the
+// tree when no more chunks come or many runs are there (merge.go; storage/runs.go has the reason and the figures). Reading a row
+// looks in both places, so nothing else knows of runs.
+//
 // # Stream wins (I8)
 //
 // stream.go and snapshot.go are architecture 5.5 as code. Two things are easily got wrong:
@@ -68,8 +72,8 @@
 // # Chores
 //
 // Work that no commit waits for is done in bounded steps, each in an update of its own: sweeps after a fence, copies, versions whose
-// time is over, reclaim (chore.go). Steps follow each other while the writer has nothing else to do; otherwise they take at most a fifth of its
-// time, so a commit waits for one step, not for a chore. What is left to do can be seen in the file.
+// time is over, reclaim, merging of runs (chore.go). Steps follow each other while the writer has nothing else to do; otherwise they take
+// at most a fifth of its time, so a commit waits for one step, not for a chore. What is left to do can be seen in the file.
 //
 // # Compaction
 //

@@ -32,7 +32,6 @@ type flusher struct {
 
 type rowPut struct {
 	row     *row
-	full    []byte
 	encoded []byte // nil: delete
 }
 
@@ -131,7 +130,7 @@ func (b *batch) settle(r *row) error {
 		return b.putRow(r, &next)
 	}
 	if r.exists {
-		b.flusher.rows = append(b.flusher.rows, rowPut{row: r, full: r.fullKey()})
+		b.flusher.rows = append(b.flusher.rows, rowPut{row: r})
 	}
 	return nil
 }
@@ -312,7 +311,7 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 	f := &b.flusher
 	start := len(f.arena)
 	f.arena = storage.AppendRow(f.arena, r.key, state)
-	f.rows = append(f.rows, rowPut{row: r, full: r.fullKey(), encoded: f.arena[start:len(f.arena):len(f.arena)]})
+	f.rows = append(f.rows, rowPut{row: r, encoded: f.arena[start:len(f.arena):len(f.arena)]})
 	return nil
 }
 

@@ -118,43 +118,52 @@ func (b *batch) create(ob *openBucket) error {
 
 func (b *batch) writeRows() error {
 	rows := b.flusher.rows
-	slices.SortFunc(rows, func(x, y rowPut) int { return bytes.Compare(x.full, y.full) })
-	for i := range rows {
-		if err := b.writeRow(&rows[i]); err != nil {
+	slices.SortFunc(rows, func(x, y rowPut) int { return bytes.Compare(x.row.full, y.row.full) })
+	for len(rows) > 0 {
+		t, n := rows[0].row.t, 1
+		for n < len(rows) && rows[n].row.t == t {
+			n++
+		}
+		if err := b.writeTable(t, rows[:n]); err != nil {
 			return err
 		}
+		rows = rows[n:]
 	}
 	return nil
 }
 
-func (b *batch) writeRow(p *rowPut) error {
+func (b *batch) writeState(p *rowPut) error {
 	if p.encoded == nil {
-		return b.tx.DeleteRow(p.full)
+		return b.tx.DeleteRow(p.row.full)
 	}
-	if err := b.tx.PutRow(p.full, p.encoded); err != nil {
-		return err
-	}
+	return b.tx.PutRow(p.row.full, p.encoded)
+}
+
+func (b *batch) writeImages(p *rowPut) error {
 	r := p.row
-	images := b.images(r)
-	if r.holed() {
-		images = nil
+	if p.encoded == nil {
+		return nil
 	}
-	if images != nil {
-		if err := b.tx.PutImages(p.full, storage.AppendImages(nil, images)); err != nil {
-			return err
-		}
-	} else if r.stored.Flags&storage.HasImage != 0 {
-		if err := b.tx.PutImages(p.full, nil); err != nil {
-			return err
-		}
+	if images := b.images(r); images != nil && !r.holed() {
+		return b.tx.PutImages(r.full, storage.AppendImages(nil, images))
 	}
+	if r.stored.Flags&storage.HasImage != 0 {
+		return b.tx.PutImages(r.full, nil)
+	}
+	return nil
+}
+
+func (b *batch) writeMark(p *rowPut) error {
+	r := p.row
 	switch {
+	case p.encoded == nil:
+		return nil
 	case r.holed():
-		return b.tx.PutMark(p.full, r.mark())
+		return b.tx.PutMark(r.full, r.mark())
 	case r.gone:
-		return b.tx.PutMark(p.full, &storage.Mark{})
+		return b.tx.PutMark(r.full, &storage.Mark{})
 	case r.stored.Flags&(storage.Tombstone|storage.Partial) != 0:
-		return b.tx.PutMark(p.full, nil)
+		return b.tx.PutMark(r.full, nil)
 	}
 	return nil
 }

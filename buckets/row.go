@@ -7,7 +7,8 @@ import (
 // row is a row in the overlay of a batch: how it stands in the file, and what it has become.
 type row struct {
 	t         *table
-	key       []byte
+	full      []byte // key in the file
+	key       []byte // the same without the table
 	stored    storage.Row
 	exists    bool // stored is in the file
 	seq       int  // of the newest change; 0: unchanged
@@ -48,7 +49,7 @@ func (b *batch) rowAt(t *table, full []byte) (*row, error) {
 		}
 	}
 	r := b.newRow()
-	*r = row{t: t, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
+	*r = row{t: t, full: full, key: full[4:], stored: stored, exists: ok, flags: stored.Flags, gen: stored.Generation}
 	r.gone = !ok || stored.Flags&storage.Tombstone != 0
 	if b.s.omit.generation {
 		r.gen = t.Generation
@@ -66,9 +67,6 @@ func (b *batch) newRow() *row {
 	b.slab = b.slab[1:]
 	return r
 }
-
-// fullKey is the row's key in the file.
-func (r *row) fullKey() []byte { return storage.RowKey(make([]byte, 0, 4+len(r.key)), r.t.ID, r.key) }
 
 // current reports whether the row's state is of the table's current generation. An older one counts as absent but for the ops that
 // are compared with it (I8, I12).
@@ -156,7 +154,7 @@ func (b *batch) load(r *row, bd *binding, since Position) error {
 	if r.stored.Flags&storage.HasImage == 0 {
 		return nil
 	}
-	images, err := b.tx.Images(r.fullKey())
+	images, err := b.tx.Images(r.full)
 	if err != nil {
 		return err
 	}
@@ -170,12 +168,12 @@ func (b *batch) load(r *row, bd *binding, since Position) error {
 }
 
 func (b *batch) loadMark(r *row) error {
-	m, ok, err := b.tx.Mark(r.fullKey())
+	m, ok, err := b.tx.Mark(r.full)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return &storage.CorruptionError{Section: "rows", Key: r.fullKey(), Reason: "a partial row has no mark"}
+		return &storage.CorruptionError{Section: "rows", Key: r.full, Reason: "a partial row has no mark"}
 	}
 	for _, c := range m.Columns {
 		i, ok := r.bd.attnum[c.Attnum]

@@ -89,6 +89,7 @@ type Store struct {
 	scratches []*scratch // one for each goroutine that evaluates; the writer's own
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own
+	runs      runLimits
 
 	garbage garbage // of the definition that is being reclaimed; the writer's own
 }
@@ -120,7 +121,7 @@ func Open(path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
+		runs: defaultRuns, opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}

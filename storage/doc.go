@@ -22,6 +22,9 @@
 //	buckets      u64 bucket                         bucket state
 //	ops          u64 bucket | u64 last op id        op block
 //	rows         u32 table | row key                row state
+//	runs         u32 table | u32 0                  u32 first run, u32 next, u32 merging, bytes merged up to (runs.go)
+//	             u32 table | u32 run | row key      up to about 8 KiB of rows that are not in section rows yet, the last one with that
+//	                                                key: (bytes row key, bytes row state) each
 //	images       u32 table | row key                row image: texts that can be unchanged TOAST
 //	marks        u32 table | row key                tombstone, or partial row
 //	params       u64 definition | bytes lookup |    values
@@ -78,6 +81,8 @@
 //	+----------+---------------+----------+--------------------------------------------------------------+
 //	| uv count | count x (uv definition, bytes lookup, 8 digest)                                         |
 //	+----------+-----------------------------------------------------------------------------------------+
+//
+// What rows has hides what runs has; of generation 0 and a tombstone, it hides a row that was deleted.
 //
 // A lookup is opaque here; package buckets hashes those above 1 KiB, so that a key stays below bbolt's 32 KiB.
 //

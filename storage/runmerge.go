@@ -1,8 +1,6 @@
 package storage
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // mergeFill is how full merging leaves the pages of section rows: keys come in order, and few are added between them later.
 const mergeFill = 0.9
@@ -48,9 +46,8 @@ func (tx *Tx) MergeRuns(table TableID, limit int) (more bool, err error) {
 
 // endRuns takes empty runs below next out of the record.
 func (tx *Tx) endRuns(table TableID, r *runs, next uint32) {
-	for ; r.first < next; r.first++ {
-		delete(tx.filters, runID{table, r.first})
-	}
+	r.first = next
+	tx.filters.forget(table, next)
 	r.merging, r.merged = 0, nil
 }
 

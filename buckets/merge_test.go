@@ -1,0 +1,59 @@
+package buckets
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/weirsync/weir/storage"
+)
+
+func (h *harness) runs(id TableID) (n int) {
+	h.must(h.db.View(func(tx *storage.Tx) (err error) { n, err = tx.Runs(id); return err }))
+	return n
+}
+
+// The new rows of a chunk stand in a run until no more chunks come. They can be changed, deleted and met again meanwhile, and a restart in
+// the middle of merging costs nothing (I6).
+func TestChunksBecomeRuns(t *testing.T) {
+	h := newHarness(t)
+	h.reopenWith(func(s *Store) { s.runs.step, s.chores = 1000, s.chores[:len(s.chores)-1] }) // all but merging
+	h.deploy(ownerRules)
+	h.plan(items)
+	tab := h.begin(items)[0]
+	row := func(i int, n string) Tuple { return tuple(fmt.Sprint(i), "ann", n, nil) }
+	var rows []Tuple
+	want := map[string]string{}
+	for i := range defaultRuns.rows {
+		rows, want[fmt.Sprint(i)] = append(rows, row(i, "0")), "0"
+	}
+	h.chunk(items, false, rows...)
+	if n := h.runs(tab.ID); n != 1 {
+		t.Fatalf("%d runs after a chunk, want 1", n)
+	}
+	h.stream(upd(items, "7", "ann", "1", nil), del(items, "8"))
+	h.chunk(items, true, row(7, "old"), row(8, "old"), row(9, "moved"), row(-1, "0"))
+	h.fence(items)
+	delete(want, "8")
+	want["7"], want["-1"] = "1", "0"
+	h.wantN("ann", want)
+	h.stream(del(items, "10"), upd(items, "11", "ann", "2", nil))
+	delete(want, "10")
+	want["11"] = "2"
+	h.wantN("ann", want)
+	for range 2 {
+		h.must(h.do(h.ctx, (*batch).merge))
+	}
+	h.stream(del(items, "12"), del(items, "999"))
+	delete(want, "12")
+	delete(want, "999")
+	h.reopen()
+	for deadline := 1000; h.runs(tab.ID) > 0; deadline-- {
+		if deadline == 0 {
+			t.Fatal("the runs are not merged")
+		}
+		h.must(h.do(h.ctx, func(*batch) error { return nil }))
+	}
+	h.stream(upd(items, "13", "ann", "3", nil))
+	want["13"] = "3"
+	h.wantN("ann", want)
+}
