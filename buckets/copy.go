@@ -164,7 +164,7 @@ func (b *batch) wholeRow(r *row, bd *binding) (Tuple, error) {
 	case r.stored.Flags&storage.HasImage == 0:
 		return nil, nil
 	}
-	images, err := b.tx.Images(r.fullKey())
+	images, err := b.tx.Images(r.full)
 	if err != nil {
 		return nil, err
 	}

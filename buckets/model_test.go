@@ -222,7 +222,11 @@ func (h *modelStore) commit() {
 
 func (h *modelStore) update(jobs []*job) {
 	kept := map[string]Position{}
-	if err := errors.Join(h.s.commit(jobs, kept), h.s.chore(kept)); err != nil {
+	err := h.s.commit(jobs, kept)
+	if err == nil && len(h.s.staged) == 0 {
+		err = h.s.chore(kept)
+	}
+	if err != nil {
 		panic(modelFault(err.Error()))
 	}
 }
