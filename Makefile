@@ -57,6 +57,12 @@ lint: ## Report what is wrong or not formatted
 fmt: ## Format all files
 	$(TOOL) golangci-lint fmt ./...
 
+.PHONY: docs
+docs: ## Write docs/configuration.md and the table of docs/metrics.md anew
+	@mkdir -p bin
+	$(GO) run ./cmd/weir config reference >bin/configuration.md && mv bin/configuration.md docs/configuration.md
+	$(GO) test ./cmd/internal/metrics -run '^TestDocumented$$' -update
+
 .PHONY: tidy
 tidy: ## Report modules that are missing or not needed
 	$(GO) mod tidy -diff

@@ -39,7 +39,7 @@ func adminClient(cmd *cobra.Command) (*adminclient.Client, error) {
 			return nil, err
 		}
 		if url == "" {
-			url = endpointOf(c)
+			url = localURL(c, cmp.Or(c.API.Listen, c.Listen))
 			if trusted, err = trust(c.TLS.Cert); err != nil {
 				return nil, err
 			}
@@ -58,9 +58,9 @@ func adminClient(cmd *cobra.Command) (*adminclient.Client, error) {
 	return adminclient.New(url, token, trusted), nil
 }
 
-// endpointOf is where the API of a weir with this configuration is reached from its own machine.
-func endpointOf(c *config.Config) string {
-	host, port, err := net.SplitHostPort(cmp.Or(c.API.Listen, c.Listen))
+// localURL is where one of the addresses that a weir with this configuration listens on is reached from its own machine.
+func localURL(c *config.Config, listen string) string {
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return endpointDefault // the configuration was checked
 	}

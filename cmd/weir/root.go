@@ -23,8 +23,8 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		newCheck(), newCompact(), newDemo(), newDoctor(), newResnapshot(), newRules(), newServe(), newSource(), newStatus(), newSync(),
-		newTeardown(), newToken(), newVersion(),
+		newCheck(), newCompact(), newConfig(), newDemo(), newDoctor(), newProbe(), newResnapshot(), newRules(), newServe(), newSource(), newStatus(),
+		newSync(), newTeardown(), newToken(), newVersion(),
 	)
 	return root
 }

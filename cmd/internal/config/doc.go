@@ -7,6 +7,9 @@
 //	     ── fill       what depends on other keys            (config.go)
 //	     ── check      what no type can say                  (check.go)
 //
+// Reference writes docs/configuration.md from the same struct and what meanings.go
+// says of each key.
+//
 // All faults come back at once. One in the file shows file:line:column, the
 // line and a caret, one elsewhere the variable or flag, and each says what to
 // write instead.
