@@ -22,11 +22,10 @@ type cursor interface {
 }
 
 // rowCursor stands at the first row of section rows with a key >= from.
-func (tx *Tx) rowCursor(table TableID, from []byte) *rowCursor {
+func (tx *Tx) rowCursor(table TableID, from []byte) (*rowCursor, error) {
 	s := tx.section(secRows)
 	c := &rowCursor{section: s, cursor: s.Cursor(), prefix: appendU32(nil, uint32(table))}
-	c.take(c.cursor.Seek(append(c.prefix[:4:4], from...)))
-	return c
+	return c, c.take(c.cursor.Seek(append(c.prefix[:4:4], from...)))
 }
 
 // runCursor stands at the first row of a run with a key >= from.
@@ -110,7 +109,11 @@ func (tx *Tx) allRows(table TableID, from []byte) ([]*rowCursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cursors := []*rowCursor{tx.rowCursor(table, from)}
+	stored, err := tx.rowCursor(table, from)
+	if err != nil {
+		return nil, err
+	}
+	cursors := []*rowCursor{stored}
 	for n := r.first; n < r.next; n++ {
 		start := from
 		if r.covered(n, from) {

@@ -74,7 +74,7 @@ func (w *runWorld) check() {
 		for i := range 61 {
 			key := runKey(i)
 			r, ok, err := tx.Row(key)
-			there := ok && !(r.Flags == Tombstone && r.Generation == 0)
+			there := ok && (r.Flags != Tombstone || r.Generation != 0)
 			if n, want := w.want[string(key[4:])]; there != want || there && r.Generation != n || err != nil {
 				w.t.Fatalf("row %d is %+v, %v, %v, want %d, %v", i, r, ok, err, n, want)
 			}

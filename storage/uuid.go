@@ -2,34 +2,37 @@ package storage
 
 import "encoding/hex"
 
-const uuidText = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+const (
+	uuidText = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+
+	// uuidDigits are the places of its bytes.
+	uuidDigits = "\x00\x02\x04\x06\x09\x0b\x0e\x10\x13\x15\x18\x1a\x1c\x1e\x20\x22"
+)
+
+// hexDigits has the value of each lower case digit, and 255 for everything else.
+var hexDigits = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i, c := range "0123456789abcdef" {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 // packUUID returns the 16 bytes of a UUID. ok is false for any text but the one that Postgres writes: unpackUUID gives the same text.
 func packUUID(text []byte) (id [16]byte, ok bool) {
-	if len(text) != len(uuidText) {
+	if len(text) != len(uuidText) || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return id, false
 	}
-	n := 0
-	for i, c := range text {
-		if uuidText[i] == '-' {
-			if c != '-' {
-				return id, false
-			}
-			continue
-		}
-		var digit byte
-		switch {
-		case '0' <= c && c <= '9':
-			digit = c - '0'
-		case 'a' <= c && c <= 'f':
-			digit = c - 'a' + 10
-		default:
-			return id, false
-		}
-		id[n/2] = id[n/2]<<4 | digit
-		n++
+	bad := byte(0)
+	for i := range id {
+		at := uuidDigits[i]
+		high, low := hexDigits[text[at]], hexDigits[text[at+1]]
+		id[i] = high<<4 | low
+		bad |= high | low
 	}
-	return id, true
+	return id, bad < 16
 }
 
 // unpackUUID appends the text of a UUID.

@@ -94,6 +94,10 @@ func (d *Decoder) appendTimestamptz(b, text []byte) ([]byte, bool) {
 		return append(b, text...), false
 	}
 	seconds, ok := zoneSeconds(text[at:])
+	if ok && seconds == 0 && text[4] == '-' && !bytes.HasPrefix(text, []byte("0000")) { // as weir's own sessions ask for
+		out, null := d.appendTimestamp(b, text[:at])
+		return append(out, 'Z'), null
+	}
 	clock, fraction, _ := bytes.Cut(text[:at], []byte("."))
 	t, err := parseLocal(clock)
 	if !ok || err != nil {
