@@ -136,8 +136,7 @@ func fork(t *testing.T, w *world, sql string) {
 		w.stop()
 	}
 	restoreData(t, server, copied)
-	data := server.DataDir()
-	copyAll(t, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "standby.signal")) // any file of the right owner will do
+	demote(t, server.DataDir())
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}

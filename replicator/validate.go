@@ -58,8 +58,9 @@ func (sv *server) faults() (fs Faults) {
 	if sv.standby {
 		fs = append(fs, &Fault{
 			Code:    CodeStandby,
-			Message: "the server is a standby, which has no markers",
-			Hint:    "let the source's uri name the primary",
+			Message: "the server is a standby, and weir has to write markers into the WAL of what it reads",
+			Hint: "let the source's uri name the primary, or all servers and target_session_attrs=read-write, by which the primary is found: " +
+				"postgres://user@one:5432,two:5432/database?target_session_attrs=read-write",
 		})
 	}
 	return fs
