@@ -82,7 +82,8 @@ func dieAndGoOn(t *testing.T, mode func(*Config), at string, n int32) {
 	})
 	v := &victim{
 		At: at, N: n, Path: w.path, URI: d.URI(), Slot: w.cfg.Slot, Pub: w.cfg.Publication, Rules: killRules, Concurrent: w.cfg.Snapshot.Concurrent,
-		Prepare: "BEGIN; UPDATE accounts SET id = -1 WHERE id = 3; UPDATE accounts SET id = 3 WHERE id = 300; UPDATE accounts SET id = 300 WHERE id = -1; COMMIT;",
+		// The workload runs beside it: without the lock it could give away a key that this or it is about to use.
+		Prepare: "BEGIN; LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE; UPDATE accounts SET id = -1 WHERE id = 3; UPDATE accounts SET id = 3 WHERE id = 300; UPDATE accounts SET id = 300 WHERE id = -1; COMMIT;",
 	}
 	if at == buckets.StepStaged {
 		v.Prepare += "INSERT INTO accounts SELECT i, 'giant', 0, repeat('g', 200) FROM generate_series(1000, 2500) i;"

@@ -196,10 +196,12 @@ func (db *DB) Update(fn func(*Tx) error) error {
 		}
 		return fn(tx)
 	})
-	if err == nil {
-		db.copy.note(changes)
+	if err != nil {
+		clear(db.filters) // they tell of runs as the transaction would have left them
+		return err
 	}
-	return err
+	db.copy.note(changes)
+	return nil
 }
 
 // Tx is a transaction over the file.

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"bytes"
+	stdcmp "cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -115,6 +117,15 @@ func TestRuns(t *testing.T) {
 					_, err := tx.MergeRuns(runTable, rapid.IntRange(1, 30).Draw(t, "limit"))
 					return err
 				})
+			},
+			"merge and fail": func(t *rapid.T) { // to the end, so that the filters of what is merged are let go
+				failed := errors.New("a later step failed")
+				if err := w.db.Update(func(tx *Tx) error {
+					_, err := tx.MergeRuns(runTable, 1000)
+					return stdcmp.Or(err, failed)
+				}); !errors.Is(err, failed) {
+					t.Fatalf("update: %v, want %v", err, failed)
+				}
 			},
 			"reopen": func(t *rapid.T) {
 				if err := w.db.Close(); err != nil {
