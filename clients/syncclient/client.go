@@ -44,6 +44,8 @@ type Options struct {
 	DiscardRows bool          // verify checksums, but keep no rows and report no changes
 	RetryDelay  time.Duration // before a new connection, 5 s if 0
 	HTTPClient  *http.Client  // http.DefaultClient if nil
+
+	silence time.Duration // of tests; silenceMax if 0
 }
 
 // Stream is a subscription.
@@ -89,7 +91,8 @@ type Client struct {
 // retryDelayDefault is that of all SDKs.
 const retryDelayDefault = 5 * time.Second
 
-// silenceMax is how long a stream may say nothing before it counts as dead.
+// silenceMax is how long an HTTP stream may say nothing before it counts as dead: its server says something every 20 seconds. A WebSocket
+// has keep-alives of its own (package rsocket), and nothing else for as long as nothing happens.
 const silenceMax = time.Minute
 
 // New returns a client that has nothing yet.
@@ -99,6 +102,9 @@ func New(opts Options) *Client {
 	}
 	if opts.HTTPClient == nil {
 		opts.HTTPClient = http.DefaultClient
+	}
+	if opts.silence == 0 {
+		opts.silence = silenceMax
 	}
 	return &Client{opts: opts, state: newState(!opts.DiscardRows)}
 }
@@ -163,14 +169,19 @@ func (c *Client) connect(ctx context.Context) (renewed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	silent := time.AfterFunc(silenceMax, func() { cancel(errors.New("the server has fallen silent")) })
+	silent := time.AfterFunc(c.opts.silence, func() { cancel(errors.New("the server has fallen silent")) })
 	defer silent.Stop()
 	stream, err := c.open(ctx, token, body)
 	if err != nil {
 		return false, err
 	}
 	defer stream.close()
-	renewed, err = c.read(ctx, stream, silent, token)
+	heard := func() { silent.Reset(c.opts.silence) }
+	if c.opts.Transport == WebSocket {
+		silent.Stop()
+		heard = func() {}
+	}
+	renewed, err = c.read(ctx, stream, heard, token)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -210,8 +221,8 @@ func (c *Client) requestLocked() ([]byte, error) {
 	return json.Marshal(request)
 }
 
-// read handles lines until the stream ends.
-func (c *Client) read(ctx context.Context, stream lines, silent *time.Timer, token string) (renewed bool, err error) {
+// read handles lines until the stream ends, and calls heard at each.
+func (c *Client) read(ctx context.Context, stream lines, heard func(), token string) (renewed bool, err error) {
 	for {
 		line, size, err := stream.next()
 		if errors.Is(err, io.EOF) {
@@ -220,7 +231,7 @@ func (c *Client) read(ctx context.Context, stream lines, silent *time.Timer, tok
 		if err != nil {
 			return false, fmt.Errorf("read stream: %w", err)
 		}
-		silent.Reset(silenceMax)
+		heard()
 		applied, err := c.handle(line, size)
 		if err != nil {
 			return false, err
