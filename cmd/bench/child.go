@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -36,6 +37,7 @@ func mainChild(args []string) int {
 //
 //	profile NAME   begin a CPU profile
 //	end            end it, and write a heap profile too
+//	collect        free what is garbage, and give it back to the system
 func serveChild(ctx context.Context, args []string, in io.Reader, out, logs io.Writer) error {
 	flags := flag.NewFlagSet(childCommand, flag.ContinueOnError)
 	file := flags.String("config", "", "")
@@ -92,6 +94,9 @@ func (p *profiler) obey(in io.Reader, out io.Writer) {
 func (p *profiler) do(line string) (err error) {
 	verb, name, _ := strings.Cut(line, " ")
 	switch {
+	case verb == "collect":
+		debug.FreeOSMemory()
+		return nil
 	case verb == "profile" && p.cpu == nil:
 		if p.cpu, err = os.Create(filepath.Join(p.dir, name+".cpu.pprof")); err != nil {
 			return err

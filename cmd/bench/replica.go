@@ -79,6 +79,17 @@ func (b *bench) serve(ctx context.Context, r *replica) error {
 	return b.weir.ready(ctx)
 }
 
+// serveFresh does so with a process that has done nothing else: what a snapshot leaves to the garbage collector skews figures of memory.
+func (b *bench) serveFresh(ctx context.Context, r *replica) error {
+	if err := b.fill(ctx, r); err != nil {
+		return err
+	}
+	if err := b.stopWeir(); err != nil {
+		return err
+	}
+	return b.serve(ctx, r)
+}
+
 // fill makes the replica's store unless an earlier scenario has done so. If it has to, weir is left running.
 func (b *bench) fill(ctx context.Context, r *replica) error {
 	if b.filled[r] {
