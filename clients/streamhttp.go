@@ -3,9 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"time"
 
@@ -91,24 +88,4 @@ func (s *Server) untilDrain(ctx context.Context) (context.Context, context.Cance
 		stop()
 		cancel(nil)
 	}
-}
-
-// readBody reads a JSON body.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if kind := r.Header.Get("Content-Type"); kind != "" {
-		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-			return nil, faultMediaType
-		}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.cfg.MaxRequestBytes)))
-	var tooBig *http.MaxBytesError
-	if errors.As(err, &tooBig) {
-		f := invalid(fmt.Sprintf("/: must not be larger than %d bytes", tooBig.Limit))
-		f.status = http.StatusRequestEntityTooLarge
-		return nil, f
-	}
-	if err != nil {
-		return nil, &fault{status: http.StatusBadRequest, code: codeInvalid, text: "The request body cannot be read", cause: err}
-	}
-	return body, nil
 }

@@ -24,6 +24,8 @@ const JSONProtocol = "weir.json.v1"
 const (
 	pingEvery = 20 * time.Second
 	pongLimit = time.Minute // for which a client may be silent: browsers answer pings by themselves
+
+	jsonRequestMax = 64 << 10 // bytes of the message, which is read before it is known whose it is
 )
 
 // jsonSocket is the sender of a JSON stream.
@@ -59,11 +61,9 @@ func (j *jsonSocket) control(kind int, data []byte) error {
 // serveJSON serves a socket of JSONProtocol to its end. known is called when its client has said who it is.
 func (s *Server) serveJSON(ws *websocket.Conn, agent string, known func()) {
 	defer func() { _ = ws.Close() }()
-	ws.SetReadLimit(int64(s.cfg.MaxRequestBytes))
+	ws.SetReadLimit(int64(min(s.cfg.MaxRequestBytes, jsonRequestMax)))
 	ctx, stop := s.untilDrain(context.Background())
 	defer stop()
-	leave := context.AfterFunc(ctx, func() { _ = ws.SetReadDeadline(time.Now()) }) // of the first message
-	defer leave()
 	j := &jsonSocket{ws, outbox.New(ws, s.cfg.WriteTimeout)}
 	ws.SetPingHandler(func(data string) error { return j.control(websocket.PongMessage, []byte(data)) })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // the reader ends
@@ -82,7 +82,9 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn) (_ *session, 
 	if err := ws.SetReadDeadline(time.Now().Add(rsocket.SetupTimeoutDefault)); err != nil {
 		return nil, nil, err
 	}
+	interrupted := context.AfterFunc(ctx, func() { _ = ws.SetReadDeadline(time.Now()) })
 	_, body, err := ws.ReadMessage()
+	interrupted()
 	if err != nil {
 		return nil, nil, errGone
 	}
@@ -116,7 +118,10 @@ var errGone = errors.New("the client is gone")
 func (s *Server) runJSON(ctx context.Context, j *jsonSocket, sess *session, agent string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alive := func(string) error { return j.ws.SetReadDeadline(time.Now().Add(pongLimit)) }
+	alive := func(string) error {
+		err := j.ws.SetReadDeadline(time.Now().Add(pongLimit))
+		return errors.Join(err, ctx.Err()) // the deadline that ends the reader must not be undone
+	}
 	_ = alive("")
 	j.ws.SetPongHandler(alive)
 	var ping *time.Timer
@@ -140,6 +145,7 @@ func (s *Server) runJSON(ctx context.Context, j *jsonSocket, sess *session, agen
 	if errors.Is(context.Cause(ctx), errGone) {
 		err = errGone
 	}
+	cancel(nil)
 	_ = j.ws.SetReadDeadline(time.Now()) // ends the reader
 	<-reading
 	return err

@@ -1,10 +1,12 @@
 package clients_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -405,6 +407,15 @@ func TestRequestSizeIsLimited(t *testing.T) {
 	if f := expectFailure(t, resp, body, 413, "PSYNC_S2001"); f.Error.Details != `["/: must not be larger than 2000 bytes"]` {
 		t.Errorf("details %s", f.Error.Details)
 	}
+	chunked, err := http.Post(srv.URL+"/sync/stream", "application/json", io.MultiReader(strings.NewReader(long)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chunked.Body.Close()
+	if chunked.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a long body of unknown length: got %s", chunked.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
 	c := dialRSocket(t, srv)
 	c.send(setupFrame(t, "u1"), requestFrame(1, 10, strings.Repeat(long, 2)))
 	if _, _, err := c.ws.ReadMessage(); err == nil {
@@ -477,6 +488,34 @@ func TestStalledHTTPClientIsCutOff(t *testing.T) {
 		}
 	}
 	t.Error("the stalled stream keeps its place")
+}
+
+// A long body is not even waited for if its sender isn't known.
+func TestLongBodiesNeedAToken(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	long := `{"app_metadata":{"x":"` + strings.Repeat("x", 600_000) + `"}}`
+	for _, path := range []string{"/sync/stream", "/sync/checkpoint-request"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.srv.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: weir\r\nContent-Length: %d\r\n\r\n%s", path, len(long), long[:100_000])
+		if err := errors.Join(err, conn.SetReadDeadline(time.Now().Add(patience))); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: got %s, want 401", path, resp.Status)
+		}
+	}
+	q := w.request(t, "u1")
+	q.body = long
+	q.open(t).checkpoint()
 }
 
 // A client that never sends the body it has announced must not hold its connection forever, on no route.

@@ -294,13 +294,25 @@ func TestUndecodableMessagesEndTheConnection(t *testing.T) {
 }
 
 func TestOversizedMessagesEndTheConnection(t *testing.T) {
+	bigSetup, bigRequest := setup(), request(1, 1)
+	bigSetup.Metadata = make([]byte, setupBytesMax)
+	bigRequest.Data = make([]byte, MaxRequestBytesDefault+1024)
+	for name, frames := range map[string][]Frame{"SETUP": {bigSetup}, "REQUEST_STREAM": {setup(), bigRequest}} {
+		s := serve(t, accept(forever))
+		dialRaw(t, s.url).send(frames...)
+		if err := <-s.ended; !errors.Is(err, websocket.ErrReadLimit) {
+			t.Errorf("%s: got %v, want %v", name, err, websocket.ErrReadLimit)
+		}
+	}
+}
+
+// What is echoed is held for as long as the client doesn't take it.
+func TestOversizedKeepalivesEndTheConnection(t *testing.T) {
 	s := serve(t, accept(forever))
-	c := dialRaw(t, s.url)
-	big := request(1, 1)
-	big.Data = make([]byte, MaxRequestBytesDefault+1024)
-	c.send(setup(), big)
-	if err := <-s.ended; !errors.Is(err, websocket.ErrReadLimit) {
-		t.Errorf("got %v, want %v", err, websocket.ErrReadLimit)
+	ask, _ := keepalive(strings.Repeat("x", keepaliveBytesMax+1))
+	dialRaw(t, s.url).send(setup(), ask)
+	if err := <-s.ended; err == nil || !strings.Contains(err.Error(), "KEEPALIVE") {
+		t.Errorf("got %v, want an error of KEEPALIVE", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package rsocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ type Config struct {
 	// code and text), then the connection is closed.
 	Accept          func(ctx context.Context, setup *Setup) (Handler, error)
 	MaxStreams      int           // of a connection at a time, 16 if 0
-	MaxRequestBytes int           // of a frame that a client sends, without its header; MaxRequestBytesDefault if 0
+	MaxRequestBytes int           // of a frame that an accepted client sends, without its header; MaxRequestBytesDefault if 0
 	SetupTimeout    time.Duration // SetupTimeoutDefault if 0
 	StreamTimeout   time.Duration // for which a connection may be without a stream, StreamTimeoutDefault if 0
 	WriteTimeout    time.Duration // WriteTimeoutDefault if 0
@@ -42,6 +43,12 @@ type Config struct {
 
 // MaxStreamsDefault is how many streams a connection may have. SDKs use one.
 const MaxStreamsDefault = 16
+
+// What a client may make us hold without a request. SETUP has a token, keep-alives of SDKs have nothing.
+const (
+	setupBytesMax     = 16 << 10
+	keepaliveBytesMax = 4 << 10 // that are echoed: a client that doesn't read holds them up
+)
 
 // Reasons why the context of a stream ends.
 var (
@@ -100,7 +107,7 @@ func newServer(ws *websocket.Conn, cfg Config) *server {
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = WriteTimeoutDefault
 	}
-	ws.SetReadLimit(int64(cfg.MaxRequestBytes) + 1024)
+	ws.SetReadLimit(setupBytesMax)
 	c := &server{link: link{ws: ws, out: outbox.New(ws, cfg.WriteTimeout)}, cfg: cfg, streams: map[uint32]*Stream{}}
 	ws.SetPingHandler(func(data string) error { return c.control(websocket.PongMessage, data) })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // the connection is closed when the reader has ended
@@ -122,6 +129,7 @@ func (c *server) setup(ctx context.Context) (Handler, time.Duration, error) {
 	if err != nil {
 		return nil, 0, asError(err, CodeRejectedSetup)
 	}
+	c.ws.SetReadLimit(int64(c.cfg.MaxRequestBytes) + 1024)
 	return handler, min(time.Duration(f.LifetimeMS)*time.Millisecond, LifetimeMax), nil
 }
 
@@ -219,6 +227,9 @@ func (c *server) read(ctx context.Context, lifetime time.Duration) error {
 func (c *server) dispatch(ctx context.Context, f *Frame) error {
 	switch f.Type {
 	case TypeKeepalive:
+		if len(f.Data) > keepaliveBytesMax {
+			return fmt.Errorf("KEEPALIVE has %d bytes, more than %d", len(f.Data), keepaliveBytesMax)
+		}
 		if f.Has(FlagRespond) {
 			return c.send(&Frame{Type: TypeKeepalive, Data: f.Data})
 		}
