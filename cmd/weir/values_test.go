@@ -140,12 +140,13 @@ func TestSameValuesOnEveryPath(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			db := pgtest.New(t)
 			values, blobs := typeTable(t, db)
-			query := "SELECT *"
+			var query strings.Builder
+			query.WriteString("SELECT *")
 			for _, c := range blobs {
-				query += fmt.Sprintf(", hex(%s) AS hex_%[1]s", c)
+				fmt.Fprintf(&query, ", hex(%s) AS hex_%[1]s", c)
 			}
 			db.Exec(fmt.Sprintf("INSERT INTO typed VALUES (1, 0%[1]s), (2, 99%[1]s)", values))
-			p := newProcess(t, db, config+"bucket_definitions:\n  all:\n    data:\n      - "+query+" FROM typed\n")
+			p := newProcess(t, db, config+"bucket_definitions:\n  all:\n    data:\n      - "+query.String()+" FROM typed\n")
 			p.start()
 			p.sync(func(c *syncclient.Client) bool { return len(c.Rows("typed")) == 2 })
 			db.Exec(fmt.Sprintf("BEGIN; INSERT INTO typed VALUES (3, 0%s); UPDATE typed SET n = 0 WHERE id = 2; COMMIT", values))
