@@ -297,14 +297,14 @@ func TestPoint56_AlgorithmConfusion(t *testing.T) {
 }
 
 func TestBadKeys(t *testing.T) {
-	ec := pairs()[1].jwk
+	rsaKey, ec := pairs()[0].jwk, pairs()[1].jwk
 	for name, key := range map[string]JWK{
 		"no kty":              {K: "AAAA"},
 		"oct without alg":     {Kty: "oct", K: "AAAA"},
 		"oct of RS256":        {Kty: "oct", Alg: "RS256", K: "AAAA"},
 		"oct without k":       {Kty: "oct", Alg: "HS256"},
 		"k is no base64url":   {Kty: "oct", Alg: "HS256", K: "?secret?"},
-		"RSA without kid":     {Kty: "RSA", N: "AQAB", E: "AQAB"},
+		"RSA without kid":     {Kty: "RSA", N: rsaKey.N, E: rsaKey.E},
 		"short RSA":           {Kty: "RSA", Kid: "a", N: "AQAB", E: "AQAB"},
 		"unknown curve":       {Kty: "EC", Crv: "secp256k1", X: "AA", Y: "AA"},
 		"no point":            {Kty: "EC", Crv: "P-256", X: "AA", Y: "AA"},

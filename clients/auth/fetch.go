@@ -142,7 +142,7 @@ func parseRemote(raw json.RawMessage) (Key, error) {
 	case key.KeyOps != nil && !slices.Contains(key.KeyOps, "verify"):
 		return Key{}, errors.New("its key_ops lack verify")
 	}
-	return key.Parse()
+	return key.parse()
 }
 
 // hostOf is what of a URI may be logged.

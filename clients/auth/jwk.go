@@ -35,8 +35,15 @@ type Key struct {
 	grant grant
 }
 
-// Parse checks j and returns it as a Key. Errors don't repeat the key's material.
+// Parse checks j, a key of the configuration, and returns it as a Key. Errors don't repeat the key's material.
 func (j *JWK) Parse() (Key, error) {
+	if j.Kty == "RSA" && j.Kid == "" {
+		return Key{}, errors.New("an RSA key needs kid")
+	}
+	return j.parse()
+}
+
+func (j *JWK) parse() (Key, error) {
 	key := Key{ID: j.Kid}
 	var err error
 	switch j.Kty {
@@ -74,9 +81,6 @@ func (j *JWK) parseSecret(key *Key) error {
 }
 
 func (j *JWK) parseRSA(key *Key) error {
-	if j.Kid == "" {
-		return errors.New("an RSA key needs kid")
-	}
 	n, err := decodePart("n", j.N)
 	if err != nil {
 		return err
