@@ -113,6 +113,17 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 }
 
+// What a stranger sends is not even read if it is long.
+func TestLongBodiesNeedAToken(t *testing.T) {
+	s := newServer(t, testToken)
+	long := `{"sync_rules":` + strings.Repeat("x", strangerBytes)
+	for token, want := range map[string]int{"Token x": http.StatusUnauthorized, "Token " + testToken: http.StatusBadRequest} {
+		if status, _ := call(s, "POST", "/api/admin/v1/validate", token, long); status != want {
+			t.Errorf("got %d, want %d", status, want)
+		}
+	}
+}
+
 // The document describes the routes that there are, and no others.
 func TestOpenAPI(t *testing.T) {
 	s := newServer(t, testToken)

@@ -56,7 +56,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) handler(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		act, err := route.open(r)
+		var act action
+		var err error
+		if long(r) && !route.public {
+			err = s.authorize(r.Header.Get("Authorization"))
+		}
+		if err == nil {
+			act, err = route.open(r)
+		}
 		if err == nil && !route.public {
 			err = s.authorize(r.Header.Get("Authorization"))
 		}
@@ -75,6 +82,12 @@ func (s *Server) handler(route route) http.Handler {
 		reply.Result(w, result)
 	})
 }
+
+// strangerBytes are how much of a body is read before it is known whose it is.
+const strangerBytes = 16 << 10
+
+// long tells whether the body of r is more than anybody may have us hold, or of unknown length.
+func long(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > strangerBytes }
 
 // authorize compares a token with the configured ones, in a time that says nothing of them.
 func (s *Server) authorize(header string) error {

@@ -34,10 +34,13 @@ func (s *Service) BackAddr() net.Addr {
 	return s.back.Addr()
 }
 
+// headersMax bounds what anybody can have us hold before a request is known to be one. A token is in it.
+const headersMax = 64 << 10
+
 func (s *Service) web(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		ConnContext: s.server.ConnContext, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: headersMax, ConnContext: s.server.ConnContext, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 

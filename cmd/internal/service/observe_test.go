@@ -41,6 +41,14 @@ func startObserved(t *testing.T, cfg *config.Config, log *slog.Logger) (front, b
 	return "http://" + s.Addr().String(), "http://" + s.BackAddr().String(), stop
 }
 
+// Anybody could make us hold the megabyte that net/http allows.
+func TestHeadersAreBounded(t *testing.T) {
+	front, _, _ := startObserved(t, newConfig(t, "postgres://app@127.0.0.1:1/app", everyItem), slog.New(slog.DiscardHandler))
+	if status, _ := get(t, front+"/probes/liveness", strings.Repeat("x", 2*headersMax)); status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("got %d, want 431", status)
+	}
+}
+
 func get(t *testing.T, url, token string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
