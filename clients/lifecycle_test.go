@@ -188,8 +188,8 @@ func TestRandomHistory(t *testing.T) {
 	}
 }
 
-// Deploys and reconnects at random moments of a random history: clients verify each checksum of each checkpoint, and hold at the end what
-// the last rules say.
+// Deploys, reconnects and compactions at random moments of a random history: clients verify each checksum of each checkpoint, and hold at
+// the end what the last rules say.
 func TestRandomHistoryWithDeploysAndReconnects(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 1))
 	store := clientstest.NewStore(t)
@@ -217,6 +217,14 @@ func TestRandomHistoryWithDeploysAndReconnects(t *testing.T) {
 		if rng.IntN(15) == 0 {
 			w.Deploy(definitions + versions[rng.IntN(len(versions))])
 		}
+		if rng.IntN(10) == 0 {
+			if _, err := w.Compact(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if s := w.CompactStats(); s.Moved == 0 {
+		t.Errorf("nothing was compacted: %+v", s)
 	}
 	w.Deploy(definitions + versions[0])
 	for i, c := range clients {
