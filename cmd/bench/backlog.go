@@ -26,7 +26,7 @@ const rawSlot = "bench_raw"
 // backlog changes n rows while weir is stopped, then lets it catch up. The time runs from the moment at which weir has begun to read
 // its slot to the arrival of the last checkpoint at a client; that of the limit from the same moment to the last commit.
 func (b *bench) backlog(ctx context.Context, what string, n, batch int, part float64) (_ []result, err error) {
-	before, err := b.restOn(ctx, globalReplica)
+	before, err := b.restOn(ctx, globalReplica, user(0))
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (b *bench) backlog(ctx context.Context, what string, n, batch int, part flo
 		err = errors.Join(err, dropErr)
 	}()
 	b.progress.step("make the backlog")
-	if err := b.makeBacklog(ctx, n, batch); err != nil {
+	if err := b.makeBacklog(ctx, items, n, batch); err != nil {
 		return nil, err
 	}
 	b.progress.step("read the slot to nowhere")
@@ -47,7 +47,7 @@ func (b *bench) backlog(ctx context.Context, what string, n, batch int, part flo
 		return nil, err
 	}
 	b.progress.step("stream")
-	took, err := b.catchUp(ctx, globalReplica, before+int64(n))
+	took, err := b.catchUp(ctx, globalReplica, user(0), before+int64(n))
 	if err != nil {
 		return nil, err
 	}
@@ -72,21 +72,22 @@ func (b *bench) readRaw(ctx context.Context, rows int) (time.Duration, error) {
 	return took, b.awaitSlot(ctx, rawSlot, false)
 }
 
-// restOn makes sure that r's store is filled and up to date, stops weir, and returns how many operations the store has.
-func (b *bench) restOn(ctx context.Context, r *replica) (ops int64, err error) {
+// restOn makes sure that r's store is filled and up to date, stops weir, and returns how many operations the
+// user's buckets have.
+func (b *bench) restOn(ctx context.Context, r *replica, user string) (ops int64, err error) {
 	if err := b.serve(ctx, r); err != nil {
 		return 0, err
 	}
-	held, err := b.checkpoint(ctx, user(0))
+	held, err := b.checkpoint(ctx, user)
 	if err != nil {
 		return 0, err
 	}
 	return count(held), b.stopWeir()
 }
 
-// makeBacklog changes rows 1 to n, each once, with a commit after every batch. Not waiting for the disk makes the backlog
+// makeBacklog changes rows 1 to n of a table, each once, with a commit after every batch. Not waiting for the disk makes the backlog
 // sooner, and nothing of it different. A block that commits has to be sent alone.
-func (b *bench) makeBacklog(ctx context.Context, n, batch int) error {
+func (b *bench) makeBacklog(ctx context.Context, table string, n, batch int) error {
 	for _, sql := range []string{
 		"SET synchronous_commit = off",
 		fmt.Sprintf(`DO $$ BEGIN
@@ -94,7 +95,7 @@ func (b *bench) makeBacklog(ctx context.Context, n, batch int) error {
 		UPDATE %s SET done = NOT done, title = reverse(title) WHERE id = `+fmt.Sprintf(idOf, "i")+`;
 		IF i %% %d = 0 THEN COMMIT; END IF;
 	END LOOP;
-END $$`, n, items, batch),
+END $$`, n, table, batch),
 		"RESET synchronous_commit",
 		"CHECKPOINT", // only WAL that has reached the disk is sent
 	} {
@@ -105,8 +106,8 @@ END $$`, n, items, batch),
 	return nil
 }
 
-// catchUp starts weir and waits until its clients see so many operations.
-func (b *bench) catchUp(ctx context.Context, r *replica, ops int64) (took time.Duration, err error) {
+// catchUp starts weir and waits until the user's buckets have so many operations.
+func (b *bench) catchUp(ctx context.Context, r *replica, user string, ops int64) (took time.Duration, err error) {
 	if err := b.startWeir(ctx, r); err != nil {
 		return 0, err
 	}
@@ -115,7 +116,7 @@ func (b *bench) catchUp(ctx context.Context, r *replica, ops int64) (took time.D
 			return err
 		}
 		started := time.Now()
-		err := b.awaitOps(ctx, user(0), ops)
+		err := b.awaitOps(ctx, user, ops)
 		took = time.Since(started)
 		return err
 	})

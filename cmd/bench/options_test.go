@@ -14,9 +14,9 @@ func TestParseOptions(t *testing.T) {
 		rows int
 		runs string
 	}{
-		{"", 1_000_000, "initial owners stream singles restart latency download fresh fanout concern idle"},
-		{"-quick", 100_000, "initial owners stream singles restart latency download fresh fanout concern idle"},
-		{"-quick -rows 5000", 5000, "initial owners stream singles restart latency download fresh fanout concern idle"},
+		{"", 1_000_000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
+		{"-quick", 100_000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
+		{"-quick -rows 5000", 5000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
 		{"--run stream,initial", 1_000_000, "initial stream"},
 	} {
 		o, err := parseOptions(strings.Fields(c.args), io.Discard)

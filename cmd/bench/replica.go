@@ -17,13 +17,20 @@ type replica struct {
 }
 
 var (
-	globalReplica = &replica{"weir_global", items, `bucket_definitions:
-  everything:
-    data: [SELECT * FROM bench_items]
-`}
+	globalReplica = &replica{"weir_global", items, rulesGlobal(items)}
+	tenthReplica  = &replica{"weir_tenth", tenth, rulesGlobal(tenth)}
+	manyReplica   = &replica{"weir_many", many, rulesByOwner(many)}
 	ownersReplica = &replica{"weir_owners", items, rulesByOwner(items)}
 	servedReplica = &replica{"weir_served", served, rulesByOwner(served)}
 )
+
+// rulesGlobal gives everybody the same bucket.
+func rulesGlobal(table string) string {
+	return `bucket_definitions:
+  everything:
+    data: [SELECT * FROM ` + table + `]
+`
+}
 
 // rulesByOwner gives each owner a bucket, which clients find by a parameter query.
 func rulesByOwner(table string) string {

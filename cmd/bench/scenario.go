@@ -25,6 +25,8 @@ var scenarios = []scenario{
 	{"fanout", "one commit concerns many clients", runFanout},
 	{"concern", "one commit concerns one of many clients", runConcern},
 	{"idle", "clients that nothing happens to", runIdle},
+	{"updates", "size of the store after every row was updated, and a compaction", runUpdates},
+	{"growth", "ten times the rows, and a hundred times the buckets", runGrowth},
 }
 
 // runScenario runs s with its deadline. What weir logged is part of the error.

@@ -91,7 +91,7 @@ func (b *bench) snapshot(ctx context.Context, r *replica, user string, rows int)
 		took = time.Since(b.weir.started)
 		return err
 	})
-	run := &snapshotRun{figure: perSecond(b.sizes.rows, took), peak: stop()}
+	run := &snapshotRun{figure: perSecond(b.sizes.rowsOf(r.table), took), peak: stop()}
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 )
 
-// The tables. Both have the same shape.
+// The tables. All have the same shape.
 const (
 	items  = "bench_items"  // as many rows as asked for, spread evenly over owners
 	served = "bench_served" // owners with many rows, with few, and one for each client
+	tenth  = "bench_tenth"  // like bench_items, a tenth of its rows
+	many   = "bench_many"   // like bench_items, of many owners with few rows
 )
 
 // Owners in bench_served that are no clients' own.
@@ -49,11 +51,10 @@ func (b *bench) need(ctx context.Context, table string) error {
 	}
 	b.progress.step("fill %s", table)
 	sql := "CREATE TABLE " + table + itemsShape + ";\n"
-	switch table {
-	case items:
-		sql += fmt.Sprintf(fillQuery, items, 1, b.sizes.rows, fmt.Sprintf("i %% %d", b.sizes.owners))
-	case served:
+	if table == served {
 		sql += b.sizes.fillServed()
+	} else {
+		sql += fmt.Sprintf(fillQuery, table, 1, b.sizes.rowsOf(table), fmt.Sprintf("i %% %d", b.sizes.ownersOf(table)))
 	}
 	if err := b.pg.exec(ctx, sql); err != nil {
 		return err
@@ -63,6 +64,22 @@ func (b *bench) need(ctx context.Context, table string) error {
 	}
 	b.pg.tables[table] = true
 	return b.pg.exec(ctx, "VACUUM ANALYZE "+table) // as autovacuum would later, in the middle of a measurement
+}
+
+// rowsOf is how many rows a table other than bench_served has.
+func (s sizes) rowsOf(table string) int {
+	if table == tenth {
+		return s.rows / 10
+	}
+	return s.rows
+}
+
+// ownersOf is over how many owners they are spread.
+func (s sizes) ownersOf(table string) int {
+	if table == many {
+		return s.rows / 10
+	}
+	return s.owners
 }
 
 // fillServed numbers the rows from 1: first those of the large bucket, then of the small one, then of each client.
