@@ -24,6 +24,9 @@
 // tree when no more chunks come or many runs are there (merge.go; storage/runs.go has the reason and the figures). Reading a row
 // looks in both places, so nothing else knows of runs.
 //
+// A chunk is one job before clients are served, and some portions while they are, so that a commit of the active version never waits for a
+// whole one (portion.go).
+//
 // # Stream wins (I8)
 //
 // stream.go and snapshot.go are architecture 5.5 as code. Two things are easily got wrong:
@@ -59,9 +62,10 @@
 // The definitions of deploying, active and retiring versions live: every change is evaluated for all of them. A definition is found by
 // its fingerprint, so versions share what they have in common, and a deploy builds only what no live version has (I11). A version is
 // activated in the batch that makes its last table complete: one record changes, and clients' next view has it (I10). Retiring
-// versions are kept fresh but never hold the gate (I9); there are RetiringMax at most, because each costs space and evaluation. If a table of one needs another generation it is read again as that of a deploying
-// version is: a version that is kept but not fresh would be of no use. A rollback to it waits for that; any other is one
-// step, because Rollback only makes the version deploying again, and nothing of it is missing.
+// versions are kept fresh but never hold the gate (I9); there are RetiringMax at most, because each costs space and evaluation. If a
+// table of one needs another generation it is read again as that of a deploying version is: a version that is kept but not fresh would be
+// of no use. A rollback to it waits for that; any other is one step, because Rollback only makes the version deploying again, and
+// nothing of it is missing.
 //
 // Where whole rows are kept, a new tracked table is copied from a complete one of its relation, and the source is not read (copy.go). The
 // writer does both, so the copy is exact at every moment: it needs neither Barrier nor fence.

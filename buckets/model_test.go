@@ -300,8 +300,9 @@ type model struct {
 }
 
 type modelChunk struct {
-	gen  Generation
-	rows []Tuple
+	gen   Generation
+	place int // where it was read
+	rows  []Tuple
 }
 
 type modelReread struct {
@@ -337,7 +338,8 @@ func newModel(h *modelStore, seed int64) *model {
 					rows = append(rows, m.tuple(k, modelRow{n: -k, b: -k}))
 				}
 			}
-			if err := b.chunk(&Chunk{Table: m.id, Generation: 1, Relation: m.rel, Rows: rows, Last: true}, nil); err != nil {
+			c := &Chunk{Table: m.id, Generation: 1, Relation: m.rel, Rows: rows, Last: true}
+			if err := b.chunk(unprepared(c).whole(c)); err != nil {
 				return err
 			}
 			return b.begin(m.id, m.rel)
@@ -535,7 +537,7 @@ func (m *model) readChunk() {
 	if len(m.left) == 0 {
 		return
 	}
-	c := modelChunk{gen: m.table().Generation}
+	c := modelChunk{gen: m.table().Generation, place: m.left[0]}
 	state := m.states[m.db]
 	for _, k := range slices.Sorted(maps.Keys(state)) {
 		if state[k].place == m.left[0] {
@@ -553,12 +555,30 @@ func (m *model) saveChunk() {
 	i := m.r.Intn(len(m.read))
 	c := m.read[i]
 	m.read = slices.Delete(m.read, i, i+1)
+	if len(c.rows) > 1 && m.r.Intn(3) == 0 {
+		m.savePortion(c)
+		return
+	}
 	chunk := &Chunk{
 		Table: m.id, Generation: c.gen, Relation: m.rel, Rows: c.rows,
 		Last: len(m.read) == 0 && len(m.left) == 0,
 	}
 	p := m.h.s.prepare(chunk)
-	m.h.later(func(b *batch) error { return b.chunk(chunk, p) })
+	m.h.later(func(b *batch) error { return b.chunk(p.whole(chunk)) })
+}
+
+// savePortion stores the first rows of a chunk. The others are stored some time later, or the chunk is read again as after a crash.
+func (m *model) savePortion(c modelChunk) {
+	n := 1 + m.r.Intn(len(c.rows)-1)
+	chunk := &Chunk{Table: m.id, Generation: c.gen, Relation: m.rel, Rows: c.rows[:n]}
+	p := m.h.s.prepare(chunk)
+	m.h.later(func(b *batch) error { return b.chunk(portion{chunk: chunk, prepared: p, rows: p.rows}) })
+	if m.r.Intn(2) == 0 {
+		m.left = append(m.left, c.place)
+		return
+	}
+	c.rows = c.rows[n:]
+	m.read = append(m.read, c)
 }
 
 // repair does what the replicator does after the chunk phase: re-reads, then a fence.

@@ -11,9 +11,9 @@ import (
 // prepared is a chunk whose rows were sorted and evaluated by who reads it, beside the writer: that takes a quarter of the writer's
 // work for a chunk off it. It holds while its binding is the table's; else the writer evaluates the rows itself.
 type prepared struct {
-	bd   *binding
+	bd   *binding      // nil: nothing but tuples is prepared, the writer tells what is wrong with the chunk
 	rows []preparedRow // in key order, so that the writer's lookups and puts walk the file
-	sc   *scratch
+	sc   *scratch      // nil if bd is
 }
 
 type preparedRow struct {
@@ -25,28 +25,19 @@ type preparedRow struct {
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
 
-// prepare evaluates the rows of a chunk. It returns nil if that must be left to the writer, who also tells what is wrong with a chunk.
+// prepare evaluates the rows of a chunk, unless that must be left to the writer.
 func (s *Store) prepare(c *Chunk) *prepared {
+	p := unprepared(c)
 	s.mu.RLock()
 	var bd *binding
 	if t := s.catalog.tables[c.Table]; t != nil {
 		bd = t.bind(c.Relation)
 	}
 	s.mu.RUnlock()
-	if bd == nil {
-		return nil
+	if bd == nil || !p.keys(bd, c.Table) {
+		return p
 	}
-	p := &prepared{bd: bd, rows: make([]preparedRow, len(c.Rows)), sc: scratchPool.Get().(*scratch)}
-	keys := make([]byte, 0, 32*len(c.Rows))
-	for i, tuple := range c.Rows {
-		start := len(keys)
-		var err error
-		if keys, err = bd.rowKey(storage.RowKey(keys, c.Table, nil), tuple, nil); err != nil {
-			p.release()
-			return nil
-		}
-		p.rows[i] = preparedRow{full: keys[start:len(keys):len(keys)], tuple: tuple}
-	}
+	p.bd, p.sc = bd, scratchPool.Get().(*scratch)
 	slices.SortFunc(p.rows, func(x, y preparedRow) int { return bytes.Compare(x.full, y.full) })
 	for i := range p.rows {
 		r := &p.rows[i]
@@ -55,8 +46,40 @@ func (s *Store) prepare(c *Chunk) *prepared {
 	return p
 }
 
+func unprepared(c *Chunk) *prepared {
+	p := &prepared{rows: make([]preparedRow, len(c.Rows))}
+	for i, tuple := range c.Rows {
+		p.rows[i].tuple = tuple
+	}
+	return p
+}
+
+// keys makes the rows' keys, and tells whether all have one.
+func (p *prepared) keys(bd *binding, id TableID) bool {
+	keys := make([]byte, 0, 32*len(p.rows))
+	for i := range p.rows {
+		start := len(keys)
+		var err error
+		if keys, err = bd.rowKey(storage.RowKey(keys, id, nil), p.rows[i].tuple, nil); err != nil {
+			return false
+		}
+		p.rows[i].full = keys[start:len(keys):len(keys)]
+	}
+	return true
+}
+
+// errors counts what could not be evaluated.
+func (p *prepared) errors() int {
+	if p.sc == nil {
+		return 0
+	}
+	return p.sc.errors
+}
+
 // release lets go of the evaluations. No job may use them any more.
 func (p *prepared) release() {
-	p.sc.reset()
-	scratchPool.Put(p.sc)
+	if p.sc != nil {
+		p.sc.reset()
+		scratchPool.Put(p.sc)
+	}
 }

@@ -14,22 +14,29 @@ type Chunk struct {
 	Relation   *Relation
 	Rows       []Tuple // complete rows; they belong to the store afterwards
 	Bytes      int     // memory that Rows hold, about
-	Progress   []byte  // stored with the rows in one bbolt update (I6)
+	Progress   []byte  // stored in one bbolt update with the last of the rows (I6)
 	Last       bool    // no chunk follows: the table goes on to Repairing
 }
 
-// SaveChunk stores a chunk under the rule that the stream wins (I8) and returns when it is durable.
+// SaveChunk stores a chunk under the rule that the stream wins (I8) and returns when it is durable. While clients of an active version
+// are served it is stored in portions (portion.go).
 func (s *Store) SaveChunk(ctx context.Context, c *Chunk) error {
-	p := s.prepare(c)
-	j := &job{kind: jobChunk, bytes: c.Bytes, control: func(b *batch) error { return b.chunk(c, p) }}
-	err := s.queue.run(ctx, j)
-	if p != nil && j.ended() {
-		p.release()
+	p, rows := s.prepare(c), s.portionRows(c)
+	for done := 0; ; done += rows {
+		part := portion{c, p, p.rows[done:min(done+rows, len(p.rows))], done+rows >= len(p.rows)}
+		j := &job{kind: jobChunk, bytes: part.bytes(), control: func(b *batch) error { return b.chunk(part) }}
+		err := s.queue.run(ctx, j)
+		if part.last || err != nil {
+			if j.ended() {
+				p.release()
+			}
+			return err
+		}
 	}
-	return err
 }
 
-func (b *batch) chunk(c *Chunk, p *prepared) error {
+func (b *batch) chunk(p portion) error {
+	c := p.chunk
 	t, err := b.table(c.Table, c.Generation)
 	if err != nil {
 		return err
@@ -37,9 +44,10 @@ func (b *batch) chunk(c *Chunk, p *prepared) error {
 	if t.Phase != Chunking {
 		return ErrStaleGeneration
 	}
-	if err := b.chunkRows(t, c, p); err != nil {
+	if err := b.chunkRows(t, p); err != nil || !p.last {
 		return err
 	}
+	b.flusher.errors += p.prepared.errors()
 	b.tally.table(t.Source, c.Relation).Snapshot += int64(len(c.Rows))
 	b.change(t, func() {
 		t.Rows += int64(len(c.Rows))
@@ -52,23 +60,18 @@ func (b *batch) chunk(c *Chunk, p *prepared) error {
 	return nil
 }
 
-func (b *batch) chunkRows(t *table, c *Chunk, p *prepared) error {
-	bd := t.bind(c.Relation)
-	if p != nil && p.bd == bd {
-		b.flusher.errors += p.sc.errors
-		for i := range p.rows {
-			if err := b.chunkRow(t, bd, &p.rows[i]); err != nil {
+func (b *batch) chunkRows(t *table, p portion) error {
+	bd := t.bind(p.chunk.Relation)
+	for i := range p.rows {
+		r := &p.rows[i]
+		if p.prepared.bd != bd { // no longer, or never was
+			full, err := bd.rowKey(storage.RowKey(nil, t.ID, nil), r.tuple, nil)
+			if err != nil {
 				return err
 			}
+			r = &preparedRow{full: full, tuple: r.tuple}
 		}
-		return nil
-	}
-	for _, tuple := range c.Rows {
-		full, err := bd.rowKey(storage.RowKey(nil, t.ID, nil), tuple, nil)
-		if err != nil {
-			return err
-		}
-		if err := b.chunkRow(t, bd, &preparedRow{full: full, tuple: tuple}); err != nil {
+		if err := b.chunkRow(t, bd, r); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,8 @@ func (h *modelStore) filled(count int) (id TableID) {
 		rows = append(rows, tuple(fmt.Sprint(i), "ann", "v", nil))
 	}
 	h.run(func(b *batch) error {
-		return b.chunk(&Chunk{Table: id, Generation: 1, Relation: items, Rows: rows, Last: true}, nil)
+		c := &Chunk{Table: id, Generation: 1, Relation: items, Rows: rows, Last: true}
+		return b.chunk(unprepared(c).whole(c))
 	})
 	h.fence(id)
 	h.commit()
