@@ -14,6 +14,11 @@ MODELS    ?= 100000
 MODELSEED ?= 1
 # What stands in for a user's app: stock client SDKs against a real weir.
 INTEROP   ?= clients/interop/run.sh
+# What a release is made for. VERSION is stamped into it; of a tagged commit it is the tag.
+RELEASE_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+RELEASE_DIR       ?= bin/release
+VERSION           ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION_VAR        = github.com/weirsync/weir/cmd/internal/version.stamp
 # The packages whose behaviour depends on the server's version.
 POSTGRES_PACKAGES ?= ./replicator/... ./cmd/...
 POSTGRES_EDGES    ?= 14 18
@@ -30,6 +35,17 @@ demo: ## Show rows travel from a Postgres of its own to two clients
 .PHONY: build
 build: ## Build bin/weir
 	$(GO) build -trimpath -buildvcs=auto -o bin/weir ./cmd/weir
+
+.PHONY: release
+release: ## Build static binaries for RELEASE_PLATFORMS, with checksums, into bin/release
+	rm -rf $(RELEASE_DIR) && mkdir -p $(RELEASE_DIR)
+	@set -e; for platform in $(RELEASE_PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/}; \
+		file=$(RELEASE_DIR)/weir-$(VERSION)-$$os-$$arch; echo "$$file"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=auto \
+			-ldflags "-s -w -X $(VERSION_VAR)=$(VERSION)" -o "$$file" ./cmd/weir; \
+	done
+	cd $(RELEASE_DIR) && { sha256sum weir-* 2>/dev/null || shasum -a 256 weir-*; } >SHA256SUMS
 
 .PHONY: test
 test: ## Run all tests (they fetch a Postgres if there is none)

@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"runtime/debug"
 	"time"
 
 	"github.com/weirsync/weir/clients"
 	"github.com/weirsync/weir/cmd/internal/metrics"
+	"github.com/weirsync/weir/cmd/internal/version"
 )
 
 // listenBack listens where only operators reach, if that is configured.
@@ -78,16 +78,9 @@ func (s *Service) backHandler() http.Handler {
 }
 
 func (s *Service) metrics() http.Handler {
-	p := metrics.Process{Version: version(), Store: s.store, Server: s.server, Health: health{s.store, s.sources}}
+	p := metrics.Process{Version: version.Name(), Store: s.store, Server: s.server, Health: health{s.store, s.sources}}
 	for i, src := range s.sources {
 		p.Sources = append(p.Sources, metrics.Source{Slot: s.cfg.Sources[i].Slot, Source: src})
 	}
 	return metrics.Handler(p)
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return "unknown"
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/cmd/internal/config"
 	"github.com/weirsync/weir/cmd/internal/traces"
+	"github.com/weirsync/weir/cmd/internal/version"
 )
 
 // tracesTimeout is how long the collector has to take what is left when the process stops.
@@ -20,7 +21,7 @@ func newTracer(cfg config.Traces, log *slog.Logger) (*traces.Tracer, error) {
 		return nil, nil
 	}
 	return traces.New(context.Background(), traces.Config{
-		Endpoint: strings.TrimRight(string(cfg.Endpoint), "/"), OneIn: cfg.OneIn, Version: version(), Logger: log,
+		Endpoint: strings.TrimRight(string(cfg.Endpoint), "/"), OneIn: cfg.OneIn, Version: version.Name(), Logger: log,
 	})
 }
 
