@@ -188,7 +188,11 @@ func (b *batch) restart(t *table, why error) error {
 	return b.begin(t.ID, t.Relation)
 }
 
-// Partials returns keys (key columns set, others nil; without a key all columns) of up to limit rows that have unknown values.
+// partialBytes bounds what Partials returns: where there is no key, whole rows (I14).
+const partialBytes = 4 << 20
+
+// Partials returns keys (key columns set, others nil; without a key all columns) of up to limit rows that have unknown values, of one at
+// least if there is one.
 func (s *Store) Partials(ctx context.Context, id TableID, limit int) ([]Tuple, error) {
 	var keys []Tuple
 	err := s.do(ctx, func(b *batch) (err error) {
@@ -206,7 +210,15 @@ func (b *batch) partials(id TableID, limit int) (keys []Tuple, err error) {
 	if t == nil || !t.wanted() {
 		return nil, ErrStaleGeneration
 	}
-	bd := t.bind(t.Relation)
+	bd, size := t.bind(t.Relation), 0
+	take := func(key Tuple) (more bool) {
+		keys = append(keys, key)
+		for _, v := range key {
+			size += len(v)
+		}
+		return len(keys) < limit && size < partialBytes
+	}
+	more := true
 	if err := b.tx.Marks(id, func(key []byte, m storage.Mark) (bool, error) {
 		if len(m.Columns) == 0 {
 			return true, nil
@@ -215,14 +227,14 @@ func (b *batch) partials(id TableID, limit int) (keys []Tuple, err error) {
 		if err != nil || !r.partial() || r.seq > 0 {
 			return true, err
 		}
-		keys = append(keys, bd.keyOf(&m))
-		return len(keys) < limit, nil
+		more = take(bd.keyOf(&m))
+		return more, nil
 	}); err != nil {
 		return nil, err
 	}
 	for _, r := range b.rows { // those that this batch made partial are not in the file yet
-		if r.t == t && r.seq > 0 && r.partial() && len(keys) < limit {
-			keys = append(keys, bd.keyFrom(r))
+		if more && r.t == t && r.seq > 0 && r.partial() {
+			more = take(bd.keyFrom(r))
 		}
 	}
 	return keys, nil

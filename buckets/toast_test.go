@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,30 @@ func TestUnkeptToastIsReread(t *testing.T) {
 	}
 	h.wantN("ann", map[string]string{"1": "b", "2": "x"})
 	h.wantColumn("ann", "b", map[string]string{"1": "short", "2": "<nil>"})
+}
+
+// Without a key whole rows are asked for: not more of them at a time than a few megabytes (I14).
+func TestPartialsOfWideRows(t *testing.T) {
+	bag := relation(16384, "items", "id", "owner", "n", "b")
+	bag.Columns[0].Key, bag.Identity = false, 'f'
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(bag)
+	var rows []Tuple
+	var gone []Change
+	for _, id := range []string{"1", "2", "3"} {
+		row := tuple(id, "ann", "a", strings.Repeat(id, 3<<20))
+		rows = append(rows, row, row)
+		gone = append(gone, Change{Op: Delete, Relation: bag, OldFull: true, Old: row})
+	}
+	h.snapshot(bag, rows...)
+	h.stream(gone...)
+	tab := h.Tables("default")[0]
+	keys, err := h.Partials(h.ctx, tab.ID, 10)
+	h.must(err)
+	if tab.Partials != 3 || len(keys) != 2 {
+		t.Fatalf("%d keys of %d partial rows, want 2 of 3", len(keys), tab.Partials)
+	}
 }
 
 // postgres-facts 11: a re-read that may be older than the row's last change is not applied.

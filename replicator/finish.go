@@ -3,22 +3,12 @@ package replicator
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/weirsync/weir/buckets"
 )
 
-// repairKeys bounds the partial rows that one pass takes on, rereadKeys those of one statement.
-const (
-	repairKeys = 5000
-	rereadKeys = 500
-)
-
-// rereadKeys is how many rows one statement can ask for: without a key each takes as many parameters as it has columns.
-func (u *unit) rereadKeys() int {
-	const paramsMax = 60000 // of 65535
-	return max(1, min(rereadKeys, paramsMax/max(1, len(u.rel.Columns))))
-}
+// repairKeys bounds the partial rows that one pass takes on.
+const repairKeys = 5000
 
 // finishTable completes a table whose chunks are all stored, or that has partial rows again: a re-read of partial rows, then the fence, and
 // again until no row is partial behind the fence (architecture 5.6, 5.8).
@@ -44,9 +34,9 @@ func (s *Source) finishTable(ctx context.Context, u *unit, t buckets.Table) erro
 	}
 }
 
-// repair re-reads partial rows by key, after a weak barrier: it has to see what the stream has applied, and no more. What that brings completes only rows that were partial before the Barrier
-// started: a younger one may have changed in a transaction that was not visible yet. Those, and rows that are gone
-// from the source but not yet from the stream, are left for the next pass, behind the fence.
+// repair re-reads partial rows by key, after a weak barrier: it has to see what the stream has applied, and no more. What that
+// brings completes only rows that were partial before the Barrier started: a younger one may have changed in a transaction that was
+// not visible yet. Those, and rows that are gone from the source but not yet from the stream, are left for the next pass, behind the fence.
 func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 	started := s.store.Applied(s.cfg.Name)
 	keys, err := s.store.Partials(ctx, t.ID, repairKeys)
@@ -62,20 +52,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 		return err
 	}
 	s.tasks.waiting(t.ID, "")
-	for part := range slices.Chunk(keys, u.rereadKeys()) {
-		rows, err := s.reread(ctx, u, part)
-		if err != nil {
-			return err
-		}
-		s.step(stepReread, t.ID)
-		err = s.store.SaveReread(ctx, &buckets.Reread{
-			Table: t.ID, Generation: t.Generation, Relation: u.rel, Started: started, Keys: part, Rows: rows,
-		})
-		if err != nil {
-			return storeErr(ctx, err)
-		}
-	}
-	return nil
+	return s.rereadAll(ctx, u, t, keys, started)
 }
 
 // step tells tests where a table's snapshot is, or with table 0 the source.

@@ -34,6 +34,7 @@ type Source struct {
 	chunks  *pgxpool.Pool // reading tables
 	memory  *semaphore.Weighted
 	workers *semaphore.Weighted // chunks in flight
+	rereads *semaphore.Weighted // one at a time
 
 	sv server // set by open, before the session's goroutines start
 }
@@ -44,6 +45,7 @@ func New(cfg Config, store *buckets.Store) *Source {
 	s := &Source{cfg: cfg, store: store, reg: newRegistry(), recent: newRecent(), log: cfg.Logger.With("source", cfg.Name, "slot", cfg.Slot)}
 	s.memory = semaphore.NewWeighted(cfg.Snapshot.MemoryLimit)
 	s.workers = semaphore.NewWeighted(int64(cfg.Snapshot.Workers))
+	s.rereads = semaphore.NewWeighted(1)
 	s.health.state, s.health.since = Connecting, time.Now()
 	return s
 }

@@ -177,7 +177,7 @@ func TestValuesAreTheSameOnEveryPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reread, err := s.reread(t.Context(), p.units[0], []buckets.Tuple{streamed.New})
+	reread, _, err := s.reread(t.Context(), p.units[0], []buckets.Tuple{streamed.New})
 	if err != nil {
 		t.Fatal(err)
 	}
