@@ -44,8 +44,10 @@ func TestOnlyWhatComesOrGoesIsSent(t *testing.T) {
 		}},
 		"table comes to a wildcard": {plain, rules, []step{
 			{"ALTER TABLE other RENAME TO items_more", 5, "(SELECT * FROM items UNION ALL SELECT * FROM items_more) AS x"},
-			{"CREATE TABLE items_new (id int PRIMARY KEY, v text); INSERT INTO items_new VALUES (201, 'a'), (202, 'b')", 2,
-				"(SELECT * FROM items UNION ALL SELECT * FROM items_more UNION ALL SELECT * FROM items_new) AS x"},
+			{
+				"CREATE TABLE items_new (id int PRIMARY KEY, v text); INSERT INTO items_new VALUES (201, 'a'), (202, 'b')", 2,
+				"(SELECT * FROM items UNION ALL SELECT * FROM items_more UNION ALL SELECT * FROM items_new) AS x",
+			},
 			{"DROP TABLE items_more", 5, "(SELECT * FROM items UNION ALL SELECT * FROM items_new) AS x"},
 		}},
 		"renamed and back": {plain, named, []step{
