@@ -102,7 +102,7 @@ func (sc *scratch) reset() {
 func (bd *binding) evaluate(row Tuple, sc *scratch) evaluation {
 	ev, start := evaluation{}, len(sc.places)
 	for _, e := range bd.evals {
-		if e.def.rec.Dead { // since this batch
+		if e.def.buried.Load() { // since the table was bound
 			continue
 		}
 		rows, params := len(sc.result.Rows), len(sc.result.Params)

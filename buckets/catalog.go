@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/weirsync/weir/storage"
 	"github.com/weirsync/weir/syncrules"
@@ -36,6 +37,7 @@ type definition struct {
 	rec    storage.Definition
 	prefix string                // of its buckets' names: "<id>#"
 	rules  *syncrules.Definition // of the newest live version that has it; nil if dead
+	buried atomic.Bool           // rec.Dead, for those who evaluate beside the writer
 
 	planned map[string]bool // sources whose relations that it reads are all tracked; the driver plans anew after a start
 }
@@ -154,6 +156,7 @@ func (c *catalog) load(tx *storage.Tx, sources []string) error {
 
 func (c *catalog) addDefinition(id DefinitionID, rec storage.Definition) *definition {
 	d := &definition{id: id, rec: rec, prefix: strconv.FormatUint(uint64(id), 10) + "#", planned: map[string]bool{}}
+	d.buried.Store(rec.Dead)
 	c.definitions[id] = d
 	return d
 }

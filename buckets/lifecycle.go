@@ -66,6 +66,7 @@ func (b *batch) bury() error {
 			continue
 		}
 		b.s.update(func() { d.rec.Dead, d.rules = true, nil })
+		d.buried.Store(true)
 		if err := b.tx.PutDefinition(id, d.rec); err != nil {
 			return err
 		}

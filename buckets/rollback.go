@@ -24,12 +24,12 @@ var (
 // the source; if a table of it is just being read again it is Deploying until that is done. A removed version has no data any
 // more: its text is deployed anew, and the Version returned has a new ID. A failed one gives ErrNoRollback.
 func (s *Store) Rollback(ctx context.Context, id VersionID) (Version, error) {
-	// A text is compiled here, not in the writer: a retiring version may be removed before the job runs.
+	// A text is compiled here, not in the writer, whatever its state: a version may be removed before the job runs, the active one too.
 	target, program := s.public(id), (*syncrules.Program)(nil)
 	if id != 0 && target.ID == 0 {
 		return Version{}, fmt.Errorf("roll back to version %d: %w", id, ErrUnknownVersion)
 	}
-	if target.State == Retiring || target.State == Removed {
+	if target.ID != 0 && target.State != Failed {
 		var faults syncrules.Diagnostics
 		if program, faults = syncrules.Compile([]byte(target.Text), syncrules.CompileOptions{}); program == nil {
 			return Version{}, fmt.Errorf("version %d does not compile with this program: %w", id, rulesFault(faults))
