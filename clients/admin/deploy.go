@@ -45,7 +45,7 @@ func (s *Server) openRollback(r *http.Request) (action, error) {
 	return func(ctx context.Context) (any, error) {
 		v, err := s.cfg.Store.Rollback(ctx, buckets.VersionID(id))
 		if err != nil {
-			return nil, refusal(err)
+			return nil, refusal(err, buckets.VersionID(id))
 		}
 		return VersionOf(&v), nil
 	}, p.err()
@@ -57,19 +57,26 @@ func (s *Server) openCancel(r *http.Request) (action, error) {
 	return func(ctx context.Context) (any, error) {
 		v, err := s.cfg.Store.Cancel(ctx)
 		if err != nil {
-			return nil, refusal(err)
+			return nil, refusal(err, 0)
 		}
 		return VersionOf(&v), nil
 	}, err
 }
 
-// refusal gives the store's answers that are the client's to know their codes.
-func refusal(err error) error {
+// codeNoRollback is the code of the error that the version asked for, or any, can't be rolled back to.
+const codeNoRollback = "WEIR_NO_ROLLBACK"
+
+// refusal gives the store's answers that are the client's to know their codes. id is the version that it asked for, 0 if none.
+func refusal(err error, id buckets.VersionID) error {
 	switch {
 	case errors.Is(err, buckets.ErrUnknownVersion):
-		return &reply.Error{Status: http.StatusNotFound, Code: codeNoVersion, Text: "There is no such version", Details: err.Error()}
+		return noVersion(fmt.Sprint(id))
+	case errors.Is(err, buckets.ErrNoRollback) && id != 0:
+		return &reply.Error{
+			Status: http.StatusConflict, Code: codeNoRollback, Text: fmt.Sprintf("Version %d failed: it can't be rolled back to, deploy its text again", id),
+		}
 	case errors.Is(err, buckets.ErrNoRollback):
-		return &reply.Error{Status: http.StatusConflict, Code: "WEIR_NO_ROLLBACK", Text: "There is no version to roll back to"}
+		return &reply.Error{Status: http.StatusConflict, Code: codeNoRollback, Text: "There is no version to roll back to"}
 	case errors.Is(err, buckets.ErrNotDeploying):
 		return &reply.Error{Status: http.StatusConflict, Code: "WEIR_NOT_DEPLOYING", Text: "No version is deploying"}
 	}
