@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const probeHelp = `Ask the weir of this machine how it is, as health checks do: liveness (it answers),
-startup, or readiness (clients can be served; the answer says why not).
+const probeHelp = `Ask the weir of this machine how it is, as health checks do: startup (it listens),
+liveness (it works), or readiness (clients can be served; the answer says why not).
 
 It needs no token. The exit code is 0 if the answer is yes. The address is that
 of the configuration where clients connect.`
