@@ -33,6 +33,17 @@ func (f *fault) wireText() string {
 	return f.Error() + "\n  " + f.details
 }
 
+// errGone says that there is nobody left to tell anything: the client's doing, or the network's.
+var errGone = errors.New("the client is gone")
+
+// gone wraps an error of writing to a client.
+func gone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errGone, err)
+}
+
 // Codes of faults that more than one place makes.
 const (
 	codeInvalid = "PSYNC_S2001"

@@ -98,7 +98,7 @@ func (out *response) compress(line []byte) error {
 func (out *response) write(b []byte) error {
 	out.written = true
 	_, err := out.body.Write(b)
-	return err
+	return gone(err)
 }
 
 // Flush sends what was held.
@@ -107,7 +107,7 @@ func (out *response) Flush() error {
 		return err
 	}
 	out.written = false
-	return out.control.Flush()
+	return gone(out.control.Flush())
 }
 
 // finish ends the body as it should end.
@@ -120,7 +120,7 @@ func (out *response) finish() error {
 			return err
 		}
 	}
-	return out.control.SetWriteDeadline(time.Time{})
+	return gone(out.control.SetWriteDeadline(time.Time{}))
 }
 
 // patientWriter gives up on a client that takes nothing for timeout, however slowly it takes the rest.

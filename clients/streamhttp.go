@@ -35,7 +35,9 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		err = out.finish()
 	}
 	if err != nil {
-		s.logFault(ctx, r.URL.Path, asFault(err))
+		if !errors.Is(err, errGone) {
+			s.logFault(ctx, r.URL.Path, asFault(err))
+		}
 		panic(http.ErrAbortHandler) // the only way to show an error after the head: the body lacks its end
 	}
 }

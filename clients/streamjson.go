@@ -45,13 +45,17 @@ func (j *jsonSocket) Ready(ctx context.Context) error { return ctx.Err() }
 func (j *jsonSocket) Room() int { return room(j.ws.NetConn()) }
 
 // Send sends the line without its LF.
-func (j *jsonSocket) Send(_ context.Context, line []byte) error { return j.out.Send(jsonMessage(line)) }
+func (j *jsonSocket) Send(_ context.Context, line []byte) error {
+	return gone(j.out.Send(jsonMessage(line)))
+}
 
 // Hold does so too, when others follow at once.
-func (j *jsonSocket) Hold(_ context.Context, line []byte) error { return j.out.Hold(jsonMessage(line)) }
+func (j *jsonSocket) Hold(_ context.Context, line []byte) error {
+	return gone(j.out.Hold(jsonMessage(line)))
+}
 
 // Flush sends what is held.
-func (j *jsonSocket) Flush() error { return j.out.Flush() }
+func (j *jsonSocket) Flush() error { return gone(j.out.Flush()) }
 
 // control sends a control message.
 func (j *jsonSocket) control(kind int, data []byte) error {
@@ -110,9 +114,6 @@ func (s *Server) openJSON(ctx context.Context, ws *websocket.Conn) (_ *session, 
 	leave, err = s.admit(sess.user)
 	return sess, leave, err
 }
-
-// errGone says that there is nobody left to tell anything.
-var errGone = errors.New("the client is gone")
 
 // runJSON runs the session for as long as the client answers pings.
 func (s *Server) runJSON(ctx context.Context, j *jsonSocket, sess *session, agent string) error {

@@ -38,7 +38,7 @@ func (s *Server) parting(ctx context.Context, err error) string {
 	switch {
 	case errors.Is(context.Cause(ctx), errDraining):
 		return "shutdown"
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errGone):
 		return "connection closed"
 	case err == nil:
 		return "token expired"
