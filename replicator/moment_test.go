@@ -107,7 +107,7 @@ type momentTable struct {
 	sql   string
 	seen  int  // how often the moment came
 	fired bool // the event
-	done  bool // it is committed
+	done  bool // it is over
 	fence bool // at its fence
 	once  sync.Once
 }
@@ -227,10 +227,14 @@ func (w *momentWorld) reach(ctx context.Context, at, table string) {
 	switch {
 	case !fire:
 	case at == "checked" && exclusive(e.sql):
-		w.pending.Go(func() { w.exec(context.Background(), e, e.sql) })
+		w.pending.Go(func() {
+			w.exec(context.Background(), e, e.sql)
+			w.over(e)
+		})
 	default:
 		w.exec(ctx, e, e.sql)
 		w.follow(ctx)
+		w.over(e)
 	}
 }
 
@@ -241,16 +245,18 @@ func (w *momentWorld) exec(ctx context.Context, e *momentTable, sql string) {
 		return
 	}
 	defer conn.Release()
-	defer func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		e.done = e.fired
-	}()
 	for statement := range strings.SplitSeq(sql, ";") {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			w.t.Errorf("%s: %v", e.event, err)
 		}
 	}
+}
+
+// over notes that a table's event is: a truncated table can be complete before.
+func (w *momentWorld) over(e *momentTable) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e.done = true
 }
 
 // happened tells whether all events are over. A table that has nothing to repair never comes to the moments of a repair.
