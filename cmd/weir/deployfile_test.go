@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -40,6 +41,12 @@ func TestRulesFileAtStart(t *testing.T) {
 	edit("bucket_definitions:\n  a:\n    data: [SELECT * FROM nowhere]\n")
 	restart(2)
 	eventually(t, "version 4 is refused", func() bool { s := p.status(); return s.Failed != nil && s.Failed.ID == 4 && s.Active.ID == 2 })
+	edit("bucket_definitions:\n  a:\n    data: [SELECT nonsense]\n")
+	restart(2)
+	eventually(t, "version 5 does not compile", func() bool {
+		s := p.status()
+		return s.Failed != nil && s.Failed.ID == 5 && strings.HasPrefix(s.Failed.Reason, "line 3, column 12: ") && s.Active.ID == 2
+	})
 	edit(tenRules(2))
 	restart(2)
 	p.stop()

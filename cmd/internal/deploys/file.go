@@ -18,15 +18,21 @@ const fileMemo = "rules file"
 // File deploys the rules file called path at the start of the process, unless its meaning is what it was when the file was last deployed. An
 // error means that the store can't go on; a file that can't be deployed while another version is active is logged.
 func (d *Deploys) File(ctx context.Context, path, text string) error {
+	v, active := d.deploying()
 	program, faults := syncrules.Compile([]byte(text), syncrules.CompileOptions{})
 	if program == nil {
-		return errors.New(faults.Render(path, []byte(text)))
+		reason := faults.Render(path, []byte(text))
+		if !active {
+			return errors.New(reason)
+		}
+		d.log.Error("the rules file does not compile; the active version stays", "file", path, "reason", reason)
+		_, _, err := d.store.Deploy(ctx, text, "from "+path) // records it as failed
+		return err
 	}
 	last, err := d.store.Recall(fileMemo)
 	if err != nil {
 		return err
 	}
-	v, active := d.deploying()
 	if (v != nil || active) && bytes.Equal(last, meaning(program)) {
 		d.log.Info("the rules file is as it was when it was last deployed", "file", path)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -83,6 +84,9 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}); err != nil {
 		return nil, err
 	}
+	if err := checkRules(cfg.Rules.Path, s.rules, s.store); err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
 	if s.listener, err = clients.Listen(cfg.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w; choose another address with --listen", err), s.store.Close())
 	}
@@ -95,7 +99,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	s.deploys = deploys.New(s.store, s.deploySources(), log)
 	s.admin = admin.New(admin.Config{
 		Tokens: tokens(cfg.API.Tokens), Store: s.store, Rules: s.deploys, Sources: s.deploys, Replication: administered{s.sources, s.store}, Memory: s.memory,
-		RulesFile: s.rules != "", Logger: log,
+		RulesFile: cfg.Rules.Path != "", Logger: log,
 	})
 	var api http.Handler // beside the clients' routes, unless it has a listener of its own
 	if s.back == nil {
@@ -111,7 +115,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	return s, nil
 }
 
-// readRules returns the text of a rules file that compiles.
+// readRules returns the text of the rules file.
 func readRules(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -120,10 +124,20 @@ func readRules(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read rules: %w; write one, or name another file with --rules", err)
 	}
-	if program, faults := syncrules.Compile(text, syncrules.CompileOptions{}); program == nil {
-		return "", &RulesError{faults.Render(path, text)}
-	}
 	return string(text), nil
+}
+
+// checkRules refuses a rules file that does not compile, unless there is an active version to serve: what is wrong with the file is told in
+// status and log then, and no client is disturbed.
+func checkRules(path, text string, store *buckets.Store) error {
+	active := func(v buckets.Version) bool { return v.State == buckets.Active }
+	if path == "" || slices.ContainsFunc(store.Versions(), active) {
+		return nil
+	}
+	if program, faults := syncrules.Compile([]byte(text), syncrules.CompileOptions{}); program == nil {
+		return &RulesError{faults.Render(path, []byte(text))}
+	}
+	return nil
 }
 
 func newVerifier(cfg *config.Config, log *slog.Logger) (*auth.Verifier, error) {
@@ -212,7 +226,7 @@ func (s *Service) serve(ctx context.Context) error {
 		checkFiles(s.cfg, limit, s.log)
 	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.tls != nil)
-	if s.rules != "" {
+	if s.cfg.Rules.Path != "" {
 		if err := s.deploys.File(ctx, s.cfg.Rules.Path, s.rules); err != nil && ctx.Err() == nil {
 			return err
 		}
