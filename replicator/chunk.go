@@ -247,9 +247,11 @@ func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "'
 // layout is a table's file, and where the table ends.
 type layout struct {
 	filenode uint32
-	blocks   uint32   // 0 if rows are read by key
-	last     [][]byte // by key: the last one, nil for none
-	bytes    int64    // with TOAST
+	blocks   uint32 // 0 if rows are read by key
+	bytes    int64  // with TOAST
+
+	last      [][]byte // by key: the last one, nil for none
+	quantiles []string // by key: see readQuantiles
 }
 
 func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
@@ -264,6 +266,9 @@ func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
 		return l, err
 	}
 	l.blocks = 0
-	l.last, err = s.readLastKey(ctx, u)
-	return l, replanned(err)
+	if l.last, err = s.readLastKey(ctx, u); err != nil {
+		return l, replanned(err)
+	}
+	l.quantiles, err = s.readQuantiles(ctx, u)
+	return l, err
 }

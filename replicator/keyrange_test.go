@@ -3,8 +3,10 @@ package replicator
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -134,5 +136,90 @@ func TestTableGrowsFasterThanItIsRead(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestKeySectionsCoverTheTable: whatever statistics say, and were they of another table, each key up to the last is in one section at least,
+// and in one only if they are in order.
+func TestKeySectionsCoverTheTable(t *testing.T) {
+	const last = 50
+	for name, quantiles := range map[string][]string{
+		"none": nil, "one": {"10"}, "two": {"1", "50"}, "ordered": {"1", "10", "20", "30", "40", "50"},
+		"beyond": {"10", "60", "70", "80"}, "unordered": {"9", "30", "10", "45", "2", "44"},
+	} {
+		for n := 1; n <= sectionsMax; n++ {
+			sections := keySections(layout{last: [][]byte{[]byte(strconv.Itoa(last))}, quantiles: quantiles}, sectionRowsMin*sectionsMax, n)
+			if len(sections) > max(n, 1) || name == "ordered" && len(sections) != min(n, 5) {
+				t.Errorf("%s: %d sections, want at most %d", name, len(sections), n)
+			}
+			for key := range last + 1 {
+				in := 0
+				for _, sec := range sections {
+					if (sec.After == nil || key > number(t, sec.After)) && key <= number(t, sec.Until) {
+						in++
+					}
+				}
+				if in == 0 || in > 1 && name != "unordered" {
+					t.Errorf("%s: key %d is in %d of %d sections", name, key, in, len(sections))
+				}
+			}
+		}
+	}
+}
+
+func number(t *testing.T, key [][]byte) int {
+	t.Helper()
+	n, err := strconv.Atoi(string(key[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestKeySectionsAreReadAtOnce: several chunks of a table that is read by key are in flight, keys move between their sections, and a restart
+// goes on in each where it was. The key's first column, which divides, is not unique.
+func TestKeySectionsAreReadAtOnce(t *testing.T) {
+	const rows, workers = 3 * sectionRowsMin, 3
+	d := pgtest.New(t)
+	d.Exec(otherMethod + fmt.Sprintf(`CREATE TABLE items (grp int, id int, v text, big text, PRIMARY KEY (grp, id)) USING other;
+		INSERT INTO items SELECT i / 5, i, 'v' || i FROM generate_series(1, %d) i`, rows))
+	d.Exec("ANALYZE items")
+	conn := d.Connect(t)
+	var chunks, reading, together atomic.Int64
+	reached := make(chan struct{})
+	w := newWorld(t, d, itemRules, func(cfg *Config) {
+		cfg.Snapshot = SnapshotConfig{Concurrent: true, Workers: workers, ChunkBytes: 64 << 10}
+		cfg.hooks.chunkChecked = func(ctx context.Context, _ *buckets.Relation) {
+			n := reading.Add(1)
+			for have := together.Load(); n > have && !together.CompareAndSwap(have, n); have = together.Load() {
+			}
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			for chunks.Load() == 0 && together.Load() < workers && pause(ctx, time.Millisecond) == nil { // the others come if they may
+			}
+		}
+		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
+			reading.Add(-1)
+			switch chunks.Add(1) {
+			case 6:
+				_, err := conn.Exec(ctx, "UPDATE items SET grp = 5000 - grp WHERE id % 50 = 0; DELETE FROM items WHERE id % 70 = 0", simple...)
+				if err != nil {
+					t.Error(err)
+				}
+			case 12:
+				close(reached)
+			}
+		}
+	})
+	w.start()
+	<-reached
+	w.stop()
+	reading.Store(0) // the stop ended some in the middle
+	d.Exec("UPDATE items SET grp = 5000 - grp WHERE id % 80 = 0")
+	w.start()
+	w.compare(itemTruth)
+	table := w.store.Tables("default")[0]
+	if most := int64(rows + 2*workers*1000); together.Load() != workers || table.Generation != 1 || table.Rows > most {
+		t.Errorf("%d chunks were in flight at once, generation %d, %d rows read of %d", together.Load(), table.Generation, table.Rows, rows)
 	}
 }

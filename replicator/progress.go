@@ -45,7 +45,7 @@ func newProgress(l layout, shape string, n int) *progress {
 	p := &progress{Filenode: l.filenode, Shape: shape}
 	size := l.blocks/uint32(n) + 1
 	for i := range n {
-		p.Sections = append(p.Sections, section{Next: tid{Block: uint32(i) * size}, End: uint32(i+1) * size, Until: l.last})
+		p.Sections = append(p.Sections, section{Next: tid{Block: uint32(i) * size}, End: uint32(i+1) * size})
 	}
 	p.Sections[n-1].End = max(l.blocks, 1)
 	return p

@@ -59,7 +59,7 @@ func (j *job) plan(ctx context.Context) error {
 	}
 	const textFactor = 1.5 // text is longer than what is stored
 	j.perUnit = textFactor * float64(l.bytes) / float64(max(l.blocks, 1))
-	if !j.unit.heap() { // one section: what would halve a range of keys is not known
+	if !j.unit.heap() {
 		j.perUnit = rowBytes
 		if j.unit.estimate > 0 {
 			j.perUnit = textFactor * float64(l.bytes) / float64(j.unit.estimate)
@@ -78,6 +78,9 @@ func (j *job) plan(ctx context.Context) error {
 		}
 		asked, where := j.progress.Asked, j.progress.Where
 		j.progress = newProgress(l, j.unit.shape, n)
+		if !j.unit.heap() {
+			j.progress.Sections = keySections(l, j.unit.estimate, n)
+		}
 		j.progress.Asked, j.progress.Where = asked, where
 		return nil
 	}
