@@ -215,11 +215,11 @@ func TestSectionsAreReadAtOnce(t *testing.T) {
 			for together.Load() < workers && pause(ctx, time.Millisecond) == nil { // the others come if they may
 			}
 		}
-		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
+		cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) {
 			reading.Add(-1)
 			switch chunks.Add(1) {
 			case 10: // into free blocks anywhere, some with values that are not sent again
-				_, err := conn.Exec(ctx, "UPDATE items SET v = 'moved' || repeat('v', 5000) WHERE id % 50 = 0; UPDATE items SET id = id + 10000 WHERE id % 70 = 0", simple...)
+				_, err := conn.Exec(t.Context(), "UPDATE items SET v = 'moved' || repeat('v', 5000) WHERE id % 50 = 0; UPDATE items SET id = id + 10000 WHERE id % 70 = 0", simple...)
 				if err != nil {
 					t.Error(err)
 				}

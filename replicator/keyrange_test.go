@@ -198,11 +198,11 @@ func TestKeySectionsAreReadAtOnce(t *testing.T) {
 			for chunks.Load() == 0 && together.Load() < workers && pause(ctx, time.Millisecond) == nil { // the others come if they may
 			}
 		}
-		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
+		cfg.hooks.chunkRead = func(context.Context, *buckets.Relation, int) {
 			reading.Add(-1)
 			switch chunks.Add(1) {
 			case 6:
-				_, err := conn.Exec(ctx, "UPDATE items SET grp = 5000 - grp WHERE id % 50 = 0; DELETE FROM items WHERE id % 70 = 0", simple...)
+				_, err := conn.Exec(t.Context(), "UPDATE items SET grp = 5000 - grp WHERE id % 50 = 0; DELETE FROM items WHERE id % 70 = 0", simple...)
 				if err != nil {
 					t.Error(err)
 				}
