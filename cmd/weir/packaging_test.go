@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -161,7 +162,7 @@ func TestCompose(t *testing.T) {
 			}
 		}
 		for _, v := range s.Volumes {
-			if source, _, _ := strings.Cut(v, ":"); len(file.Volumes) == 0 || !hasKey(file.Volumes, source) {
+			if source, _, _ := strings.Cut(v, ":"); !hasKey(file.Volumes, source) {
 				t.Errorf("%s: no volume %s", name, source)
 			}
 		}
@@ -302,7 +303,7 @@ func kubernetesObjects(t *testing.T) map[string][]byte {
 	for {
 		var object map[string]any
 		err := d.Decode(&object)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return objects
 		}
 		if err != nil {

@@ -45,7 +45,7 @@ func TestRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer binary.Close() //nolint:errcheck // only read
+	defer binary.Close()
 	if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 || binary.Section(".interp") != nil {
 		t.Errorf("not static: needs %v: %v", libraries, err)
 	}
