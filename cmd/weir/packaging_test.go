@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -217,9 +218,7 @@ func TestKubernetes(t *testing.T) {
 	decode(t, objects["ConfigMap weir"], &files)
 	decode(t, objects["StatefulSet weir"], &set)
 	env := imageEnv(t)
-	for name, value := range secret.StringData {
-		env[name] = value
-	}
+	maps.Copy(env, secret.StringData)
 	c := checkConfig(t, files.Data["weir.yaml"], env)
 	checkRules(t, files.Data["rules.yaml"])
 	if files.Data[strings.TrimPrefix(c.Rules.Path, "/etc/weir/")] == "" {
