@@ -98,9 +98,8 @@ func playLifecycle(t *testing.T, seed int64, images RowImages) {
 	l := &lifecycle{r: rand.New(rand.NewSource(seed)), served: map[object]string{}, rows: []map[string]Tuple{{}, {}}}
 	l.rels = []*Relation{items, relation(16500, "others", "id", "owner", "n", "b")}
 	l.harness = newHarnessWith(t, Options{
-		RowImages: images, copyRows: 2, KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+l.clock.Load(), 0) },
+		RowImages: images, copyRows: 2, noSync: true, KeepRetired: time.Hour, Now: func() time.Time { return time.Unix(1e9+l.clock.Load(), 0) },
 	})
-	l.db.NoSync()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d, after %d deploys", seed, l.deploy)
@@ -151,7 +150,6 @@ func (l *lifecycle) step() {
 	case 3:
 		if l.r.Intn(3) == 0 {
 			l.reopen()
-			l.db.NoSync()
 		}
 	case 4:
 		l.clock.Add(int64(l.r.Intn(900)))

@@ -32,7 +32,8 @@ type Options struct {
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all
 	Compact     CompactOptions
 
-	copyRows int // that one step of a copy takes on, choreKeys; tests make it small
+	copyRows int  // that one step of a copy takes on, choreKeys; tests make it small
+	noSync   bool // for tests that crash no process
 }
 
 // RowImages says which column values are kept beside a row's state.
@@ -119,6 +120,9 @@ func Open(path string, opts Options) (*Store, error) {
 	db, err := storage.Open(path, freshCounters(opts.Now()))
 	if err != nil {
 		return nil, err
+	}
+	if opts.noSync {
+		db.NoSync()
 	}
 	s := &Store{
 		runs: defaultRuns, opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
