@@ -57,7 +57,10 @@ func runIdle(ctx context.Context, b *bench) ([]result, error) {
 			What: fmt.Sprintf("RssAnon of each of %d idle clients", b.sizes.idle), Unit: kibibytes, Figure: each(kept), Note: c.note(),
 			targets: []target{atMost(idleMax, kibibytes)},
 		},
-		{What: "the same with the garbage that their coming left", Unit: kibibytes, Figure: each(after), Note: c.note(), targets: []target{atMost(idleMax, kibibytes)}},
+		{
+			What: "the same with the garbage that their coming left", Unit: kibibytes, Figure: each(after), Note: c.note(),
+			targets: []target{atMost(idleMax, kibibytes)},
+		},
 		{
 			What: fmt.Sprintf("CPU of weir with %d idle clients", b.sizes.idle), Unit: percent,
 			Figure: 100 * used.Seconds() / idleTime.Seconds(), Note: c.note(), targets: []target{atMost(idleCPUMax, percent)},
