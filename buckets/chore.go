@@ -1,6 +1,9 @@
 package buckets
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// choreKeys is how many keys one step of a chore looks at: some ten milliseconds of work.
@@ -36,7 +39,7 @@ type pace struct {
 
 // chore does one step of the first chore that is due. Steps follow each other while nothing waits, else they rest in between, so that commits
 // are not stalled: a change waits for one step at most.
-func (s *Store) chore(kept map[string]Position) error {
+func (s *Store) chore(ctx context.Context, kept map[string]Position) error {
 	for i := range s.chores {
 		c := &s.chores[i]
 		if !c.due() {
@@ -46,7 +49,7 @@ func (s *Store) chore(kept map[string]Position) error {
 		if !s.queue.empty() && start.Sub(s.pace.ended) < choreRest*s.pace.took {
 			return nil
 		}
-		if err := s.commit([]*job{{kind: jobChore, control: c.step}}, kept); err != nil {
+		if err := s.commit(ctx, []*job{{kind: jobChore, control: c.step}}, kept); err != nil {
 			return err
 		}
 		s.pace.ended = time.Now()

@@ -347,12 +347,12 @@ func TestChoreRestsWhileWorkWaits(t *testing.T) {
 	s.chores = []chore{{due: func() bool { return true }, step: func(*batch) error { steps++; return nil }}}
 	s.pace = pace{ended: time.Now(), took: time.Hour}
 	h.must(s.queue.put(h.ctx, &job{kind: jobControl, control: func(*batch) error { return nil }}))
-	h.must(s.chore(nil))
+	h.must(s.chore(h.ctx, nil))
 	if steps != 0 {
 		t.Error("a step was done though work waits and the last one was long")
 	}
 	s.queue.take(batchBytes)
-	h.must(s.chore(nil))
+	h.must(s.chore(h.ctx, nil))
 	if steps != 1 {
 		t.Errorf("%d steps while nothing waits, want 1", steps)
 	}

@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -222,9 +223,9 @@ func (h *modelStore) commit() {
 
 func (h *modelStore) update(jobs []*job) {
 	kept := map[string]Position{}
-	err := h.s.commit(jobs, kept)
+	err := h.s.commit(context.Background(), jobs, kept)
 	if err == nil && len(h.s.staged) == 0 {
-		err = h.s.chore(kept)
+		err = h.s.chore(context.Background(), kept)
 	}
 	if err != nil {
 		panic(modelFault(err.Error()))

@@ -53,7 +53,7 @@ func (s *Store) view(tx *storage.Tx) (*View, error) {
 	v := s.catalog.version(cp.Version)
 	switch {
 	case v == nil:
-		return nil, ErrNoVersion
+		return nil, s.unpublished()
 	case v.Program == nil: // the update that ended it is durable
 		return nil, errOutdated
 	}

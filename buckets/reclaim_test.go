@@ -143,13 +143,13 @@ func TestReclaimSurvivesCrashes(t *testing.T) {
 	s, err := Open(h.path, h.opts)
 	h.must(err)
 	s.db.NoSync()
-	h.must(s.commit([]*job{{kind: jobControl, control: func(b *batch) error {
+	h.must(s.commit(h.ctx, []*job{{kind: jobControl, control: func(b *batch) error {
 		_, err := b.deploy(mustCompile(t, sharedRules), sharedRules, "")
 		return err
 	}}}, nil))
 	steps := 0
 	for ; s.catalog.dying() != nil; steps++ {
-		h.must(s.chore(nil))
+		h.must(s.chore(h.ctx, nil))
 		h.must(s.Close())
 		if report, err := storage.Check(h.path); err != nil || !report.OK() {
 			t.Fatalf("after step %d: %v, faults %q", steps, err, report.Faults)

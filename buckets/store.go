@@ -31,6 +31,7 @@ type Options struct {
 	RowImages   RowImages     // RowImagesToast
 	KeepRetired time.Duration // how long a replaced version can be rolled back to; 0: not at all
 	Compact     CompactOptions
+	DiskReserve int64 // bytes of the disk that are left free: with less nothing is stored, see ErrDiskFull; 0: not looked at
 
 	copyRows int  // that one step of a copy takes on, choreKeys; tests make it small
 	noSync   bool // for tests that crash no process
@@ -83,6 +84,8 @@ type Store struct {
 	waiting map[string]storage.WriteCheckpoint // write checkpoints not reached yet; the writer's own
 	staged  map[string]*staged                 // big transactions that are being applied, by source; the writer's own
 
+	restored restored // the zero value: the store is no backup
+
 	compactor *compactor
 
 	omit omit // tests only
@@ -91,6 +94,7 @@ type Store struct {
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own
 	runs      runLimits
+	room      *room
 
 	garbage garbage // of the definition that is being reclaimed; the writer's own
 }
@@ -129,14 +133,18 @@ func Open(path string, opts Options) (*Store, error) {
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}
+	s.room = newRoom(db.Room, opts.DiskReserve)
 	s.compactor = newCompactor(s.do)
 	s.chores = s.choresOf()
+	if err := s.reuse(); err != nil {
+		return nil, errors.Join(fmt.Errorf("take the backup %s into use: %w", path, err), db.Close())
+	}
 	if err := db.View(s.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("load store %s: %w", path, err), db.Close())
 	}
 	s.warnAbandoned()
 	if v := s.catalog.active; v != nil {
-		s.figures.shut = !s.catalog.open(v)
+		s.figures.shut = !s.catalog.open(v) || len(s.restored.Sources) > 0
 		s.figures.stats.Held = s.figures.shut
 	}
 	return s, nil
@@ -175,6 +183,9 @@ func (s *Store) load(tx *storage.Tx) error {
 		return err
 	}
 	if err := s.loadStaged(tx); err != nil {
+		return err
+	}
+	if err := s.loadRestored(tx); err != nil {
 		return err
 	}
 	cp, err := tx.Checkpoint()

@@ -397,9 +397,9 @@ func TestStagedTransactionSurvivesCrashes(t *testing.T) {
 		jobs = append(jobs, &job{kind: jobPart, part: &Part{Source: "default", Number: i, Changes: []Change{c}}})
 	}
 	jobs = append(jobs, &job{kind: jobTransaction, tx: &Transaction{Source: "default", End: h.pos, Changes: []Change{del(items, "1")}, Parts: 20}})
-	h.must(s.commit(jobs, map[string]Position{}))
+	h.must(s.commit(h.ctx, jobs, map[string]Position{}))
 	for range 7 { // some of its parts are applied, and none is seen
-		h.must(s.commit(nil, map[string]Position{}))
+		h.must(s.commit(h.ctx, nil, map[string]Position{}))
 	}
 	rows, err := clientRows(s, "ann")
 	h.must(err)

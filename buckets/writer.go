@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,7 +18,8 @@ const (
 )
 
 // Run is the writer. It returns nil when ctx ends, after everything queued has been committed, or the error that stopped the
-// store: nothing can be written then, and readers keep what is there. Writes wait until it runs.
+// store: nothing can be written then, and readers keep what is there. Writes wait until it runs, and while the disk is full: when ctx ends
+// then, what is queued gets ErrDiskFull and nil is returned. ErrDiskFull from Run: open the store again.
 func (s *Store) Run(ctx context.Context) error {
 	tendCtx, stopTending := context.WithCancel(ctx)
 	defer stopTending()
@@ -26,6 +28,10 @@ func (s *Store) Run(ctx context.Context) error {
 		tending.Go(func() { s.tend(tendCtx) })
 	}
 	err := s.write(ctx)
+	if errors.Is(err, ErrDiskFull) && ctx.Err() != nil {
+		s.log.Warn("stopped with a full disk: what was not stored will be asked of the sources again")
+		err = nil
+	}
 	reason := err
 	if reason == nil {
 		reason = ErrStopped
@@ -38,8 +44,11 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 func (s *Store) write(ctx context.Context) error {
+	if err := s.awaitRoom(ctx, nil); err != nil {
+		return err
+	}
 	if err := s.dropOrphans(); err != nil {
-		return fmt.Errorf("write to the store: %w", err)
+		return s.spaceError(ctx, fmt.Errorf("write to the store: %w", err))
 	}
 	idle := time.NewTimer(keepaliveDelay)
 	defer idle.Stop()
@@ -48,7 +57,7 @@ func (s *Store) write(ctx context.Context) error {
 	for ctx.Err() == nil {
 		due := false
 		if len(s.staged) > 0 { // goes first, and alone: a step per update
-			if err := s.commit(nil, kept); err != nil {
+			if err := s.commit(ctx, nil, kept); err != nil {
 				return err
 			}
 			continue
@@ -63,12 +72,12 @@ func (s *Store) write(ctx context.Context) error {
 		jobs := s.keep(s.queue.take(batchBytes), kept)
 		urgent := due || len(s.waiting) > 0 || ctx.Err() != nil
 		if len(jobs) > 0 || len(kept) > 0 && urgent {
-			if err := s.commit(jobs, kept); err != nil {
+			if err := s.commit(ctx, jobs, kept); err != nil {
 				return err
 			}
 		}
 		if len(s.staged) == 0 && ctx.Err() == nil {
-			if err := s.chore(kept); err != nil {
+			if err := s.chore(ctx, kept); err != nil {
 				return err
 			}
 		}
@@ -81,7 +90,7 @@ func (s *Store) write(ctx context.Context) error {
 		if len(jobs)+len(kept)+len(s.staged) == 0 {
 			return nil
 		}
-		if err := s.commit(jobs, kept); err != nil {
+		if err := s.commit(ctx, jobs, kept); err != nil {
 			return err
 		}
 	}
@@ -103,9 +112,13 @@ func (s *Store) keep(jobs []*job, kept map[string]Position) []*job {
 	return rest
 }
 
-// commit makes jobs durable in one bbolt update, publishes what they made visible, and lets their callers go on. An error of the update
-// stops the store.
-func (s *Store) commit(jobs []*job, kept map[string]Position) error {
+// commit makes jobs durable in one bbolt update, publishes what they made visible, and lets their callers go on. While the disk is full
+// it waits. An error of the update stops the store.
+func (s *Store) commit(ctx context.Context, jobs []*job, kept map[string]Position) error {
+	if err := s.awaitRoom(ctx, jobs); err != nil {
+		finish(jobs, err)
+		return err
+	}
 	began := time.Now()
 	var b *batch
 	err := s.db.Update(func(tx *storage.Tx) (err error) {
@@ -120,10 +133,8 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 		return nil
 	})
 	if err != nil {
-		err = fmt.Errorf("write to the store: %w", err)
-		for _, j := range jobs {
-			j.finish(err)
-		}
+		err = s.spaceError(ctx, fmt.Errorf("write to the store: %w", err))
+		finish(jobs, err)
 		return err
 	}
 	s.step(StepDurable)
@@ -132,10 +143,14 @@ func (s *Store) commit(jobs []*job, kept map[string]Position) error {
 	s.figures.take(b, began, s.opts.Trace) // before a session can have sent what it tells of
 	s.tellGate(b.held)
 	s.publish(b)
-	for _, j := range jobs {
-		j.finish(nil)
-	}
+	finish(jobs, nil)
 	return nil
+}
+
+func finish(jobs []*job, err error) {
+	for _, j := range jobs {
+		j.finish(err)
+	}
 }
 
 // tellGate logs that the gate closes or opens (I9).

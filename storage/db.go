@@ -2,11 +2,11 @@ package storage
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -51,6 +51,8 @@ type DB struct {
 	copy    *fileCopy  // guarded by writing; nil unless the file is being copied
 	filters filters    // guarded by writing
 	broken  error      // guarded by writing; why nothing can be written any more
+
+	copying atomic.Pointer[fileCopy] // is copy, for those who ask how far it is
 
 	mu   sync.RWMutex // guards what follows, which changes when the file is exchanged
 	bolt *bolt.DB
@@ -184,9 +186,10 @@ func (db *DB) View(fn func(*Tx) error) error {
 func (db *DB) Update(fn func(*Tx) error) error {
 	db.writing.Lock()
 	defer db.writing.Unlock()
-	if err := cmp.Or(db.broken, db.copy.relieve()); err != nil {
-		return err
+	if db.broken != nil {
+		return db.broken
 	}
+	db.copy.relieve()
 	var changes []change
 	err := db.file().Update(func(b *bolt.Tx) error {
 		tx := newTx(b)

@@ -8,19 +8,21 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
 // A bbolt file never shrinks. CompactFile copies what is in use to a new file and puts that in the place of the old one, while the
-// store is read and written:
+// store is read and written; Backup (backup.go) makes the copy a file of its own:
 //
 //	copy piece by piece, each a short read transaction
 //	  ──► replay what was written meanwhile
 //	    ──► hold the writer: replay the rest, fsync, rename, fsync the folder
 //
-// bbolt's own Compact copies in one read transaction. That would pin all pages that are freed meanwhile, and a writer that has to
+// bbolt's own Compact and Tx.WriteTo copy in one read transaction. That would pin all pages that are freed meanwhile, and a writer that has to
 // grow its memory map waits for the end of all read transactions. So pieces are copied as of different moments, and every change since the
 // first one is noted and replayed in order: what a piece has too old is overwritten, what it has too new is written once more.
 
@@ -34,7 +36,7 @@ const (
 )
 
 // ErrCopying is returned while the file is being copied already.
-var ErrCopying = errors.New("the store file is being compacted already")
+var ErrCopying = errors.New("the store file is being compacted or backed up already")
 
 // FileStats is what CompactFile came to.
 type FileStats struct {
@@ -51,21 +53,25 @@ type change struct {
 
 // fileCopy is a copy under way. Its methods take a nil one for none.
 type fileCopy struct {
-	to *bolt.DB
+	path string
+	to   *bolt.DB
+
+	copied, whole atomic.Int64 // bytes of keys and values; of whole, about
 
 	applying sync.Mutex // held while to is written: a piece must not be read before and written after a newer change
 
 	mu      sync.Mutex // guards what follows
 	changes []change   // not in to yet
 	bytes   int
+	failed  error // why the copy can't be completed: nothing is noted any more
 }
 
 // CompactFile gives space that is not in use back to the disk, while others read and write. There must be room for the copy beside the
 // file. When ctx ends, or on an error, the file is as it was.
 func (db *DB) CompactFile(ctx context.Context) (stats FileStats, err error) {
-	c, err := db.beginCopy()
+	c, err := db.beginCopy(db.path + copySuffix)
 	if err != nil {
-		return stats, err
+		return stats, fmt.Errorf("compact store file: %w", err)
 	}
 	stats.Before = fileSize(db.path)
 	var old *bolt.DB
@@ -73,10 +79,7 @@ func (db *DB) CompactFile(ctx context.Context) (stats FileStats, err error) {
 		old, stats.Paused, err = db.exchange(c)
 	}
 	if err != nil {
-		db.writing.Lock()
-		db.copy = nil
-		db.writing.Unlock()
-		return stats, errors.Join(fmt.Errorf("compact store file: %w", err), c.to.Close(), os.Remove(db.path+copySuffix))
+		return stats, errors.Join(fmt.Errorf("compact store file: %w", err), db.dropCopy(c))
 	}
 	_ = old.Close() // waits for its readers; it has no name any more
 	stats.After = fileSize(db.path)
@@ -91,21 +94,45 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// beginCopy opens the new file. From here on changes are noted.
-func (db *DB) beginCopy() (*fileCopy, error) {
+// beginCopy opens the new file, if there is room for it. From here on changes are noted.
+func (db *DB) beginCopy(path string) (*fileCopy, error) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
 	if db.copy != nil {
 		return nil, ErrCopying
 	}
-	to, err := openBolt(db.path+copySuffix, false)
+	space, err := db.Space()
+	if err != nil {
+		return nil, err
+	}
+	used := space.Bytes - space.Free*space.PageSize
+	if room, err := roomAt(filepath.Dir(path)); err == nil && room < used {
+		return nil, fmt.Errorf("the disk of %s has %d MiB left and the copy needs up to %d: %w", path, room>>20, used>>20, syscall.ENOSPC)
+	}
+	to, err := openBolt(path, false)
 	if err != nil {
 		return nil, err
 	}
 	to.NoSync = true // until it is whole
 	to.AllocSize = copyPiece / 4
-	db.copy = &fileCopy{to: to}
+	db.copy = &fileCopy{path: path, to: to}
+	db.copy.whole.Store(used)
+	db.copying.Store(db.copy)
 	return db.copy, nil
+}
+
+// endCopy has no more changes noted. The caller holds writing.
+func (db *DB) endCopy() {
+	db.copy = nil
+	db.copying.Store(nil)
+}
+
+// dropCopy gives up.
+func (db *DB) dropCopy(c *fileCopy) error {
+	db.writing.Lock()
+	db.endCopy()
+	db.writing.Unlock()
+	return errors.Join(c.to.Close(), os.Remove(c.path))
 }
 
 // run copies everything, and most of what is written meanwhile.
@@ -157,6 +184,7 @@ func (c *fileCopy) piece(db *DB, name string, from []byte) (next []byte, err err
 				if err := b.Put(k, v); err != nil {
 					return err
 				}
+				c.copied.Add(int64(len(k) + len(v)))
 				next = append(bytes.Clone(k), 0)
 			}
 			next = nil
@@ -173,6 +201,9 @@ func (c *fileCopy) note(changes []change) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.failed != nil {
+		return
+	}
 	c.changes = append(c.changes, changes...)
 	for i := range changes {
 		c.bytes += len(changes[i].key) + len(changes[i].value)
@@ -185,12 +216,17 @@ func (c *fileCopy) lag() int {
 	return c.bytes
 }
 
-// relieve is called by the writer, so that it can't outrun the copy (I14).
-func (c *fileCopy) relieve() error {
+// relieve is called by the writer, so that it can't outrun the copy (I14). A copy that can't be written is no fault of the store: the
+// writer goes on without it.
+func (c *fileCopy) relieve() {
 	if c == nil || c.lag() < copyLag {
-		return nil
+		return
 	}
-	return c.replay()
+	if err := c.replay(); err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed, c.changes, c.bytes = err, nil, 0
+	}
 }
 
 // replay writes the noted changes to the copy.
@@ -198,11 +234,11 @@ func (c *fileCopy) replay() error {
 	c.applying.Lock()
 	defer c.applying.Unlock()
 	c.mu.Lock()
-	changes := c.changes
+	changes, failed := c.changes, c.failed
 	c.changes, c.bytes = nil, 0
 	c.mu.Unlock()
-	if len(changes) == 0 {
-		return nil
+	if failed != nil || len(changes) == 0 {
+		return failed
 	}
 	return c.to.Update(func(tx *bolt.Tx) error {
 		for i := range changes {
@@ -232,14 +268,14 @@ func (db *DB) exchange(c *fileCopy) (old *bolt.DB, paused time.Duration, err err
 	if err := errors.Join(c.replay(), c.to.Sync()); err != nil {
 		return nil, 0, err
 	}
-	if err := os.Rename(db.path+copySuffix, db.path); err != nil {
+	if err := os.Rename(c.path, db.path); err != nil {
 		return nil, 0, err
 	}
 	// What is written next must not be lost together with the new name (I2).
 	if err := syncFolder(filepath.Dir(db.path)); err != nil {
 		db.broken = fmt.Errorf("the store file was exchanged, but its folder can't be synced: %w", err)
 	}
-	db.copy = nil
+	db.endCopy()
 	db.mu.Lock()
 	old, db.bolt = db.bolt, c.to
 	db.mu.Unlock()

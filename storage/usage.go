@@ -58,6 +58,8 @@ type Space struct {
 
 // Space reads no page.
 func (db *DB) Space() (sp Space, err error) {
+	db.mu.RLock() // the file can't be exchanged in between
+	defer db.mu.RUnlock()
 	stats := db.bolt.Stats()
 	sp = Space{PageSize: int64(db.bolt.Info().PageSize), Free: int64(stats.FreePageN), Pending: int64(stats.PendingPageN)}
 	err = db.bolt.View(func(tx *bolt.Tx) error {
