@@ -52,6 +52,18 @@
 // bucket's state has a pending part for what is above (storage.Bucket), so publishing touches no bucket (I5). Op ids are handed out at
 // apply time by the one writer, and the gate is global, so nothing ever becomes visible below a published checkpoint (I3b).
 //
+// # A full disk
+//
+// Before a batch is applied the writer looks whether the disk has room for it beside a reserve (room.go). If not, it waits: nothing is
+// applied, no position moves, so nothing is acknowledged (I2), the queues fill up and hold the stream back, and readers go on. bbolt may
+// meet the end of the disk nevertheless. The file is as before then, but the writer's memory is ahead of it, so the store has to be opened
+// anew: Run returns ErrDiskFull once there is room, and readers go on until then.
+//
+// # Backups
+//
+// A backup is older than what clients may have. Open knows one (restore.go): op ids go on above all that were ever given out (I3), and
+// nothing is published until each source has said that its stream goes on from here (Confirm), or began its tables anew (I13).
+//
 // # Versions
 //
 //	Deploy ──► deploying ──► active ──► retiring ──► removed

@@ -61,6 +61,11 @@ func (h *harness) open() {
 	if err != nil {
 		h.tb.Fatal(err)
 	}
+	h.run(s)
+}
+
+// run starts the writer of a store.
+func (h *harness) run(s *Store) {
 	ctx, cancel := context.WithCancel(h.ctx)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -26,6 +26,9 @@ const (
 	roomFactor = 4
 )
 
+// IsNoSpace reports whether err says that there is no room on a disk.
+func IsNoSpace(err error) bool { return storage.IsNoSpace(err) || errors.Is(err, ErrDiskFull) }
+
 // DiskStats is the room on the disk of the store.
 type DiskStats struct {
 	Free    int64     // bytes, as last looked at; 0 while nobody looked

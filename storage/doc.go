@@ -100,7 +100,10 @@
 //
 // A bbolt file never shrinks. CompactFile (filecopy.go) copies what is in use to FILE.compact while others read and write, noting what
 // they write, and puts the copy in the place of the file; the writer waits for the last part of that. Open removes the copy of a process
-// that died.
+// that died. A copy that has no room is given up, and the writer goes on.
+//
+// Backup (backup.go) makes the same copy under another name, with "memo/backup" in it: who opens a file with that memo knows that its store
+// went on without it (I3, I13).
 //
 // Every decoder is bounds-checked and returns a CorruptionError; Check reads the whole file with all of them.
 package storage

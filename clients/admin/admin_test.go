@@ -96,7 +96,7 @@ func TestEveryRouteIsClosed(t *testing.T) {
 			continue
 		}
 		method, path, _ := strings.Cut(r.pattern, " ")
-		body := `{"content":"x","sync_rules":"x","table":"x"}`
+		body := `{"content":"x","sync_rules":"x","table":"x","path":"x"}`
 		if status, _ := call(s, method, strings.ReplaceAll(path, "{version}", "1"), "Bearer x", body); status != http.StatusUnauthorized {
 			t.Errorf("%s without a token: got %d, want 401", r.pattern, status)
 		}

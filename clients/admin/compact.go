@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/weirsync/weir/buckets"
-	"github.com/weirsync/weir/clients/reply"
 )
 
 // Compaction is what a compaction came to.
@@ -53,7 +52,7 @@ func (s *Server) openCompact(r *http.Request) (action, error) {
 		}
 		fileStats, err := s.cfg.Store.CompactFile(ctx)
 		if errors.Is(err, buckets.ErrCopying) {
-			return nil, &reply.Error{Status: http.StatusConflict, Code: "WEIR_COMPACTING", Text: "The store file is being compacted already"}
+			return nil, errCopying
 		}
 		return CompactionOf(stats, &fileStats), err
 	}, nil

@@ -48,5 +48,6 @@ func (s *Server) routes() []route {
 		{pattern: "POST /api/admin/v1/reprocess", open: s.openReprocess},
 		{pattern: "POST /api/admin/v1/execute-sql", open: s.openSQL},
 		{pattern: "POST /api/v1/store/compact", open: s.openCompact},
+		{pattern: "POST /api/v1/store/backup", open: s.openBackup},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/weirsync/weir/buckets"
 )
 
 // Replication is what brings the databases here. Its errors are *reply.Error where the sender is to learn of them.
@@ -19,6 +21,41 @@ type Overview struct {
 	Sources  []SourceStatus `json:"sources"`
 	Versions []Version      `json:"versions"` // that live: deploying, active, retiring; newest first
 	Memory   MemoryStatus   `json:"memory"`
+	Store    StoreStatus    `json:"store"`
+}
+
+// StoreStatus is the store's file and its disk.
+type StoreStatus struct {
+	Bytes    int64       `json:"bytes"`           // of the file
+	Free     int64       `json:"free_bytes"`      // of it, for new data
+	DiskFree int64       `json:"disk_free_bytes"` // as last looked at
+	Reserve  int64       `json:"disk_reserve_bytes"`
+	Full     bool        `json:"disk_full"` // nothing is stored until there is room
+	Since    *time.Time  `json:"disk_full_since,omitempty"`
+	Hint     string      `json:"hint,omitempty"`
+	Copy     *CopyStatus `json:"copy,omitempty"`
+}
+
+// CopyStatus is how far a backup or a compaction of the file is.
+type CopyStatus struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+	Whole int64  `json:"of_bytes"`
+}
+
+func (s *Server) storeStatus() StoreStatus {
+	disk := s.cfg.Store.Disk()
+	out := StoreStatus{DiskFree: disk.Free, Reserve: disk.Reserve, Full: disk.Full}
+	if disk.Full {
+		out.Since, out.Hint = &disk.Since, buckets.DiskHint
+	}
+	if st, err := s.cfg.Store.Stats(); err == nil {
+		out.Bytes, out.Free = st.Space.Bytes, st.Space.Free*st.Space.PageSize
+	}
+	if c, ok := s.cfg.Store.CopyProgress(); ok {
+		out.Copy = &CopyStatus{Path: c.Path, Bytes: c.Bytes, Whole: c.Whole}
+	}
+	return out
 }
 
 // MemoryStatus is the process's memory.
@@ -83,7 +120,7 @@ type TableStatus struct {
 // openOverview shows how everything is.
 func (s *Server) openOverview(*http.Request) (action, error) {
 	return func(context.Context) (any, error) {
-		status := Overview{Sources: s.cfg.Replication.Status(), Versions: []Version{}, Memory: s.cfg.Memory()}
+		status := Overview{Sources: s.cfg.Replication.Status(), Versions: []Version{}, Memory: s.cfg.Memory(), Store: s.storeStatus()}
 		for _, v := range s.cfg.Store.Versions() {
 			if v.Program != nil {
 				status.Versions = append(status.Versions, VersionOf(&v))

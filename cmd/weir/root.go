@@ -23,7 +23,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
-		newCheck(), newCompact(), newConfig(), newDemo(), newDoctor(), newProbe(), newResnapshot(), newRules(), newServe(), newSource(), newStatus(),
+		newBackup(), newCheck(), newCompact(), newConfig(), newDemo(), newDoctor(), newProbe(), newResnapshot(), newRules(), newServe(), newSource(), newStatus(),
 		newSync(), newTeardown(), newToken(), newVersion(),
 	)
 	return root

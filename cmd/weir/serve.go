@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/cmd/internal/logs"
 	"github.com/weirsync/weir/cmd/internal/service"
 )
@@ -34,12 +36,16 @@ func serve(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	log := logs.New(cmd.ErrOrStderr(), cfg.Log)
-	s, err := service.New(cfg, log)
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	if err := s.Run(cmd.Context()); err != nil {
-		return err
+	for again := true; again; {
+		s, err := service.New(cfg, log)
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		// A write that failed half way leaves a sound file, and a memory that is ahead of it: only the file counts.
+		err = s.Run(cmd.Context())
+		if again = errors.Is(err, buckets.ErrDiskFull) && cmd.Context().Err() == nil; err != nil && !again {
+			return err
+		}
 	}
 	for i := range cfg.Sources {
 		src := &cfg.Sources[i]

@@ -49,6 +49,8 @@ type Store struct {
 	Path      string    `yaml:"path"`
 	RowImages RowImages `yaml:"row_images"`
 	Compact   Compact   `yaml:"compact"`
+
+	DiskReserve Bytes `yaml:"disk_reserve"` // of the disk that is left free: with less nothing is stored; 0: not looked at
 }
 
 // Compact says when what no client needs of the history is dropped.
@@ -108,7 +110,8 @@ func Default() *Config {
 	return &Config{
 		Store: Store{
 			Path: "./weir.db", RowImages: RowImages(buckets.RowImagesToast),
-			Compact: Compact{Background: true, SupersededPercent: 25, MemoryLimit: 32 * MiB},
+			Compact:     Compact{Background: true, SupersededPercent: 25, MemoryLimit: 32 * MiB},
+			DiskReserve: 256 * MiB,
 		},
 		Rules:  Rules{KeepRetired: 24 * time.Hour},
 		Listen: "127.0.0.1:8080",

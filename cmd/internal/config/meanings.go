@@ -17,6 +17,7 @@ var meanings = map[string]string{
 
 	"store":                            "The file that holds everything. [Caring for the store](storage-care.md) tells more.",
 	"store.path":                       "Name of the file. It is made if it is missing. Put it on a local disk.",
+	"store.disk_reserve":               "Room that is left on the disk. With less nothing is stored, and clients are served what there is; `0` doesn't look. [More](storage-care.md#a-full-disk)",
 	"store.row_images":                 "Which column values are kept beside a row's state. [More](storage-care.md#row-images)",
 	"store.compact.background":         "Compact while serving. Without it only `weir compact` does.",
 	"store.compact.superseded_percent": "Of a bucket's operations at which it is compacted, 1 to 100.",

@@ -88,6 +88,10 @@ func (s samples) store(store *buckets.Store) {
 	s.set("weir_store_free_bytes", float64(st.Space.Free*st.Space.PageSize))
 	s.set("weir_store_free_pages", float64(st.Space.Free))
 	s.set("weir_store_pending_pages", float64(st.Space.Pending))
+	disk := store.Disk()
+	s.set("weir_store_disk_full", truth(disk.Full))
+	s.set("weir_store_disk_free_bytes", float64(disk.Free))
+	s.set("weir_store_disk_reserve_bytes", float64(disk.Reserve))
 	s.set("weir_checkpoints_total", float64(st.Checkpoints))
 	if !st.Published.IsZero() {
 		s.set("weir_checkpoint_timestamp_seconds", seconds(st.Published))

@@ -75,6 +75,10 @@ var definitions = define([]Definition{
 	{"weir_store_free_pages", Gauge, nil, "Free pages of the file.", nil},
 	{"weir_store_pending_pages", Gauge, nil, "Pages that get free once the readers of now are gone.", nil},
 
+	{"weir_store_disk_full", Gauge, nil, "1 while nothing is stored for want of room on the disk; clients are served what there is.", nil},
+	{"weir_store_disk_free_bytes", Gauge, nil, "Room on the disk of the store, as the writer last saw it.", nil},
+	{"weir_store_disk_reserve_bytes", Gauge, nil, "Room below which nothing is stored: store.disk_reserve.", nil},
+
 	{"weir_checkpoints_total", Counter, nil, "Checkpoints published.", nil},
 	{"weir_checkpoint_timestamp_seconds", Gauge, nil, "When the last checkpoint was published; absent before the first.", nil},
 	{"weir_checkpoint_held", Gauge, nil, "1 while commits are stored and not published, until a snapshot of the active version is complete.", nil},

@@ -77,7 +77,7 @@ func New(cfg *config.Config, log *slog.Logger) (_ *Service, err error) {
 	}
 	if s.store, err = buckets.Open(cfg.Store.Path, buckets.Options{
 		Logger: log, Sources: names, QueueBytes: min(buckets.QueueBytesDefault, int(cfg.Snapshot.MemoryLimit/8)),
-		KeepRetired: cfg.Rules.KeepRetired, RowImages: buckets.RowImages(cfg.Store.RowImages), Trace: s.traceCommit(),
+		KeepRetired: cfg.Rules.KeepRetired, RowImages: buckets.RowImages(cfg.Store.RowImages), Trace: s.traceCommit(), DiskReserve: int64(cfg.Store.DiskReserve),
 		Compact: buckets.CompactOptions{
 			Off: !cfg.Store.Compact.Background, Stale: cfg.Store.Compact.SupersededPercent, Memory: int(cfg.Store.Compact.MemoryLimit),
 		},

@@ -64,6 +64,10 @@ func (h health) Probe() clients.Probe {
 	} else {
 		p.Ready = true
 	}
+	if disk := h.store.Disk(); disk.Full {
+		p.Reasons = append(p.Reasons, fmt.Sprintf("store: the disk is full, %d MiB are left and %d MiB are kept free: nothing is stored; %s",
+			disk.Free>>20, disk.Reserve>>20, buckets.DiskHint))
+	}
 	for _, src := range h.sources {
 		p.Reasons = append(p.Reasons, reasons(src.Health())...)
 	}

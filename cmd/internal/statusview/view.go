@@ -18,6 +18,7 @@ func Write(w io.Writer, s *admin.Overview, bars bool) error {
 	}
 	p.versions(s.Versions)
 	p.memory(s.Memory)
+	p.store(&s.Store)
 	_, err := io.WriteString(w, p.text.String())
 	return err
 }
@@ -100,5 +101,24 @@ func (p *page) memory(m admin.MemoryStatus) {
 		p.line("memory %s %s of %s, snapshots may take %s", bar(m.Used, m.Limit), size(m.Used), size(m.Limit), size(m.SnapshotLimit))
 	} else {
 		p.line("memory_used_bytes=%d memory_limit_bytes=%d snapshot_limit_bytes=%d", m.Used, m.Limit, m.SnapshotLimit)
+	}
+}
+
+// store shows the file, what keeps it from growing, and a copy that is being made.
+func (p *page) store(s *admin.StoreStatus) {
+	if !p.bars {
+		p.line("store_bytes=%d store_free_bytes=%d disk_free_bytes=%d disk_reserve_bytes=%d disk_full=%t hint=%q",
+			s.Bytes, s.Free, s.DiskFree, s.Reserve, s.Full, s.Hint)
+	} else {
+		p.line("store %s, the disk has %s left", size(s.Bytes), size(s.DiskFree))
+	}
+	if s.Full && p.bars {
+		p.line("  the disk is full: nothing is stored since %s; %s are kept free", s.Since.Format(time.DateTime), size(s.Reserve))
+		p.line("    = %s", s.Hint)
+	}
+	if c := s.Copy; c != nil && p.bars {
+		p.line("  copying to %s %s %s of %s", c.Path, bar(c.Bytes, c.Whole), size(c.Bytes), size(c.Whole))
+	} else if c != nil {
+		p.line("copy=%q copied_bytes=%d of_bytes=%d", c.Path, c.Bytes, c.Whole)
 	}
 }

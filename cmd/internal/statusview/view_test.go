@@ -29,6 +29,10 @@ func sample() *admin.Overview {
 		},
 		Versions: []admin.Version{{ID: 4, State: "active", Changed: at, Message: "from rules.yaml"}},
 		Memory:   admin.MemoryStatus{Used: 80 << 20, Limit: 320 << 20, SnapshotLimit: 256 << 20},
+		Store: admin.StoreStatus{
+			Bytes: 64 << 20, Free: 8 << 20, DiskFree: 100 << 20, Reserve: 256 << 20, Full: true, Since: &at, Hint: "make room",
+			Copy: &admin.CopyStatus{Path: "/b/weir.part", Bytes: 28 << 20, Whole: 56 << 20},
+		},
 	}
 }
 
@@ -45,6 +49,10 @@ source other: connecting since 2026-11-21 09:30:00, at 0/0 (lag 0 B, 0s)
   slot weir_2: not seen yet
 rules version 4: active since 2026-11-21 09:30:00 from rules.yaml
 memory [█████···············] 80.0 MiB of 320.0 MiB, snapshots may take 256.0 MiB
+store 64.0 MiB, the disk has 100.0 MiB left
+  the disk is full: nothing is stored since 2026-11-21 09:30:00; 256.0 MiB are kept free
+    = make room
+  copying to /b/weir.part [██████████··········] 28.0 MiB of 56.0 MiB
 `
 
 const forPrograms = `source=default state="streaming" since=2026-11-21T09:30:00Z position=0/16B3748 head=0/16B3F48 lag_bytes=2048 lag_seconds=1.2 slot=weir_1 wal_status="extended" safe_bytes=3145728
@@ -55,6 +63,8 @@ source=default table=public.users generation=1 phase=done rows=7 estimated=0 byt
 source=other state="connecting" since=2026-11-21T09:30:00Z position=0/0 head=0/0 lag_bytes=0 lag_seconds=0.0 slot=weir_2 wal_status=""
 version=4 state=active since=2026-11-21T09:30:00Z
 memory_used_bytes=83886080 memory_limit_bytes=335544320 snapshot_limit_bytes=268435456
+store_bytes=67108864 store_free_bytes=8388608 disk_free_bytes=104857600 disk_reserve_bytes=268435456 disk_full=true hint="make room"
+copy="/b/weir.part" copied_bytes=29360128 of_bytes=58720256
 `
 
 func TestWrite(t *testing.T) {

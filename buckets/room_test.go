@@ -1,0 +1,64 @@
+package buckets
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// With a full disk nothing is applied and nothing counts as durable; readers go on, and so does the writer once there is room.
+func TestFullDisk(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "one", nil))
+	h.stop()
+	var free atomic.Int64
+	s, run := h.openSlowly(&free)
+	durable := s.Durable("default")
+	h.must(s.Apply(h.ctx, &Transaction{Source: "default", End: durable + 100, Bytes: 10, Changes: []Change{ins(items, "2", "ann", "two", nil)}}))
+	run()
+	await(t, func() bool { return s.Disk().Full })
+	h.wantN("ann", map[string]string{"1": "one"})
+	if got := s.Durable("default"); got != durable || s.Applied("default") != durable {
+		t.Errorf("at %s, applied %s, want %s: it is not stored", got, s.Applied("default"), durable)
+	}
+	if s.Failure() != nil || s.Disk().Since.IsZero() {
+		t.Errorf("failure %v, %+v", s.Failure(), s.Disk())
+	}
+	free.Store(1 << 30)
+	h.must(s.WaitDurable(h.ctx, "default", durable+100))
+	h.wantN("ann", map[string]string{"1": "one", "2": "two"})
+	if s.Disk().Full {
+		t.Error("still full")
+	}
+
+	free.Store(0) // a stop does not wait for room, and what was not stored is not acknowledged
+	h.must(s.Apply(h.ctx, &Transaction{Source: "default", End: durable + 200, Bytes: 10, Changes: []Change{ins(items, "3", "ann", "three", nil)}}))
+	await(t, func() bool { return s.Disk().Full })
+	h.reopen()
+	if got := h.Durable("default"); got != durable+100 {
+		t.Errorf("after the stop at %s, want %s", got, durable+100)
+	}
+	h.wantN("ann", map[string]string{"1": "one", "2": "two"})
+}
+
+// openSlowly opens the harness's store with a disk that has free bytes. It is written to once run is called.
+func (h *harness) openSlowly(free *atomic.Int64) (s *Store, run func()) {
+	h.tb.Helper()
+	s, err := Open(h.path, Options{DiskReserve: 1000})
+	h.must(err)
+	s.room.look = func() (int64, error) { return free.Load(), nil }
+	s.room.every = time.Millisecond
+	h.Store = s
+	return s, func() { h.run(s) }
+}
+
+func await(t *testing.T, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to that")
+		}
+	}
+}
