@@ -425,6 +425,7 @@ func TestUntrack(t *testing.T) {
 	h.must(h.Untrack(h.ctx, id))
 	h.reopen()
 	h.stream(ins(items, "3", "ann", "of a table that is gone", nil))
+	h.settled()
 	h.wantN("ann", map[string]string{})
 	if left := h.Tables("default"); len(left) != 0 {
 		t.Errorf("still tracked: %+v", left)
