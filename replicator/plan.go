@@ -2,6 +2,7 @@ package replicator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -186,6 +187,9 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 	broken := map[uint32]Faults{}
 	for _, t := range p.missing {
 		err := s.addTable(ctx, t)
+		if errors.Is(err, errIdentityGone) {
+			continue
+		}
 		if fs := faultsOf(err); len(fs) > 0 {
 			if ctx.Err() != nil {
 				return nil, nil, ctx.Err()

@@ -145,8 +145,25 @@ func tryAddTable(ctx context.Context, pool *pgxpool.Pool, name, schema, table st
 	if err != nil {
 		return err
 	}
+	var identified bool
+	if err := tx.QueryRow(ctx, identifiedQuery, ident(schema, table)).Scan(&identified); err != nil {
+		return err
+	}
+	if !identified {
+		return errIdentityGone
+	}
 	return tx.Commit(ctx)
 }
+
+// errIdentityGone says that a table lost its replica identity while weir waited to publish it. Published, it would refuse the
+// application's updates; left alone, the next plan says what is wrong with it.
+var errIdentityGone = errors.New("the table has no replica identity any more")
+
+// identifiedQuery is asked under the lock that adding the table took, so its answer holds until the commit.
+const identifiedQuery = `SELECT c.relkind = 'p' OR c.relreplident = 'f' OR c.relreplident <> 'n' AND EXISTS (
+	SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid
+		AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary AND i.indimmediate END)
+FROM pg_class c WHERE c.oid = $1::regclass`
 
 // code is the SQLSTATE of err, "" if it has none.
 func code(err error) string {

@@ -41,10 +41,9 @@ func findRemains(ctx context.Context, q querier, c Config) (r Remains, err error
 	case sl.exists && (sl.database != sv.database || sl.plugin != "pgoutput"):
 		return r, slotForeign(c.Slot, sl)
 	}
-	// A weir that runs holds the source, also while it does not read the slot; none can begin while this session has the hold.
-	var held bool
-	if err := q.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lockKey(c.Slot)).Scan(&held); err != nil {
-		return r, fmt.Errorf("lock source: %w", err)
+	held, err := takeHold(ctx, q, c.Slot)
+	if err != nil {
+		return r, err
 	}
 	if !held || sl.active != 0 {
 		return r, slotInUse(c.Slot, sl.active)
@@ -63,6 +62,23 @@ func findRemains(ctx context.Context, q querier, c Config) (r Remains, err error
 	r.Publication = pub.oid != 0
 	r.Function, err = hasPublishFunction(ctx, q, c.Publication)
 	return r, err
+}
+
+// takeHold takes the lock that a weir holds while it runs, also while it does not read the slot; none can begin while this session has
+// it. One that has just ended is given a moment to let go.
+func takeHold(ctx context.Context, q querier, slot string) (held bool, err error) {
+	var none string
+	if err := q.QueryRow(ctx, "SELECT set_config('lock_timeout', '2s', false)").Scan(&none); err != nil {
+		return false, fmt.Errorf("set lock_timeout: %w", err)
+	}
+	err = q.QueryRow(ctx, "SELECT pg_advisory_lock($1)::text", lockKey(slot)).Scan(&none)
+	if locked(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock source: %w", err)
+	}
+	return true, nil
 }
 
 // Teardown drops the slot, and the publication unless it is c.Manual. The store of a weir that used them finds its history lost.
