@@ -130,6 +130,9 @@ func (b *batch) checkpoint() error {
 		b.held = b.s.figures.shut
 		return nil // half of a transaction is no committed state (I1)
 	}
+	if err := b.compare(); err != nil {
+		return err
+	}
 	if len(b.s.restored.Sources) > 0 {
 		b.held = true
 		return nil // what the file has may be older than what clients have (I13)

@@ -17,6 +17,8 @@ const restoredMemo = "restored"
 type restored struct {
 	Backup  string   // when it was made
 	Sources []string // not compared yet; empty: all is well
+
+	heads map[string]Position // of Sources that were compared: what the stream has to reach
 }
 
 // reuse takes a backup into use. Op ids go on above all that the store gave out that the backup was made of (I3), and the checkpoint of the
@@ -39,7 +41,7 @@ func (s *Store) reuse() error {
 		}); err != nil {
 			return err
 		}
-		if err := hide(tx, freshCounters(s.opts.Now()).Op); err != nil {
+		if err := hide(tx, freshCounters(s.opts.Now())); err != nil {
 			return err
 		}
 		if err := putRestored(tx, r); err != nil {
@@ -49,13 +51,14 @@ func (s *Store) reuse() error {
 	})
 }
 
-// hide unpublishes the checkpoint and has op ids go on at op at least.
-func hide(tx *storage.Tx, op OpID) error {
+// hide unpublishes the checkpoint and has op ids go on at those of a new store at least, and definition ids in its range: the store that
+// went on may have given out the next ones, and clients may have buckets of their names (I3b).
+func hide(tx *storage.Tx, fresh storage.Counters) error {
 	counters, err := tx.Counters()
 	if err != nil {
 		return err
 	}
-	counters.Op = max(counters.Op, op)
+	counters.Op, counters.Definition = max(counters.Op, fresh.Op), fresh.Definition
 	if err := tx.PutCounters(counters); err != nil {
 		return err
 	}
@@ -87,15 +90,37 @@ func (s *Store) loadRestored(tx *storage.Tx) error {
 	return nil
 }
 
-// Confirm says that the stream of a source goes on where the store stands. It is cheap unless the store is a backup.
-func (s *Store) Confirm(ctx context.Context, source string) error {
+// Confirm says that the stream of a source goes on where the store stands, and that the server's WAL ends at head. It is cheap unless the
+// store is a backup: then the gate stays shut until the stream has come to head, since clients may have all that is before it, although
+// the server was never told.
+func (s *Store) Confirm(ctx context.Context, source string, head Position) error {
 	s.mu.RLock()
 	waits := slices.Contains(s.restored.Sources, source)
 	s.mu.RUnlock()
 	if !waits {
 		return nil
 	}
-	return s.do(ctx, func(b *batch) error { return b.confirm(source) })
+	return s.do(ctx, func(b *batch) error {
+		heads := map[string]Position{source: head}
+		for name, pos := range b.s.restored.heads {
+			heads[name] = pos
+		}
+		b.s.update(func() { b.s.restored.heads = heads })
+		return nil // the end of the batch looks at them
+	})
+}
+
+// compare confirms the sources whose stream has come far enough.
+func (b *batch) compare() error {
+	for name, head := range b.s.restored.heads {
+		if b.position(name) < head {
+			continue
+		}
+		if err := b.confirm(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // confirm takes a source off the list. Behind the last one the gate is as the tables say (I9).

@@ -174,7 +174,7 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 	}
 	l.start = state.Position
 	if state.Timeline == id.timeline {
-		return storeErr(ctx, s.store.Confirm(ctx, s.cfg.Name))
+		return storeErr(ctx, s.store.Confirm(ctx, s.cfg.Name, normalise(id.flushed)))
 	}
 	state.Timeline = id.timeline
 	return storeErr(ctx, s.store.SaveSource(ctx, state))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -37,11 +38,15 @@ func (db *DB) CopyProgress() (p CopyProgress, ok bool) {
 // is the size of the store, After that of the backup. path appears when it is whole and on the disk, never before; a file that is there
 // already is left alone (fs.ErrExist). When ctx ends, or on an error, nothing is left.
 func (db *DB) Backup(ctx context.Context, path string) (stats FileStats, err error) {
+	if !db.turn.TryLock() { // before anything is touched: the part may be that of the other one
+		return stats, fmt.Errorf("back up store to %s: %w", path, ErrCopying)
+	}
+	defer db.turn.Unlock()
 	if _, err := os.Lstat(path); err == nil {
 		return stats, fmt.Errorf("back up store to %s: %w; choose a name that is free", path, fs.ErrExist)
 	}
-	if err := os.Remove(path + partSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a process that died
-		return stats, fmt.Errorf("back up store: %w", err)
+	if err := removeStale(path + partSuffix); err != nil {
+		return stats, fmt.Errorf("back up store to %s: %w", path, err)
 	}
 	c, err := db.beginCopy(path + partSuffix)
 	if err != nil {
@@ -51,14 +56,33 @@ func (db *DB) Backup(ctx context.Context, path string) (stats FileStats, err err
 	if err = c.run(ctx, db); err == nil {
 		stats.Paused, err = db.detach(c)
 	}
+	if err == nil {
+		err = errors.Join(c.mark(time.Now()), c.to.Sync())
+	}
+	if err == nil {
+		stats.After = fileSize(c.path)
+		err = publishFile(c.path, path) // before its lock goes: see removeStale
+	}
 	if err != nil {
 		return stats, errors.Join(fmt.Errorf("back up store to %s: %w", path, err), db.dropCopy(c))
 	}
-	if err := errors.Join(c.mark(time.Now()), c.to.Sync(), c.to.Close()); err != nil {
-		return stats, errors.Join(fmt.Errorf("back up store to %s: %w", path, err), os.Remove(c.path))
+	return stats, c.to.Close()
+}
+
+// removeStale removes the part that a process left which died. One that is being written is locked by who writes it.
+func removeStale(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	stats.After = fileSize(c.path)
-	return stats, publishFile(c.path, path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("lock %s, which another backup may be writing: %w", path, err)
+	}
+	return os.Remove(path)
 }
 
 // detach holds the writer until the copy has all that was written. Its fsync needs to hold nobody.
@@ -83,14 +107,17 @@ func publishFile(part, path string) error {
 	err := os.Link(part, path)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return errors.Join(fmt.Errorf("back up store: %w", err), os.Remove(part))
+		return err
 	case err != nil:
 		err = os.Rename(part, path)
 	default:
 		err = os.Remove(part)
 	}
-	if err = errors.Join(err, syncFolder(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("back up store: %w", err)
+	if err != nil {
+		return err
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return errors.Join(err, os.Remove(path))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -114,6 +115,31 @@ func TestBackupThatIsGivenUp(t *testing.T) {
 		t.Errorf("the next one: %v", err)
 	}
 	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A backup leaves alone what another one is writing: of the same store, or of another one to the same name.
+func TestBackupBesideAnother(t *testing.T) {
+	dir := t.TempDir()
+	db := openTest(t, filepath.Join(dir, "weir.db"))
+	path := filepath.Join(dir, "weir.bak")
+	part := openTest(t, path+partSuffix)
+	if _, err := db.Backup(t.Context(), path); err == nil || !strings.Contains(err.Error(), "another backup") {
+		t.Errorf("beside another store's: %v", err)
+	}
+	db.turn.Lock()
+	if _, err := db.Backup(t.Context(), path); !errors.Is(err, ErrCopying) {
+		t.Errorf("beside its own: %v", err)
+	}
+	if _, err := db.CompactFile(t.Context()); !errors.Is(err, ErrCopying) {
+		t.Errorf("compaction: %v", err)
+	}
+	db.turn.Unlock()
+	if _, err := os.Lstat(path + partSuffix); err != nil {
+		t.Errorf("what the other one writes is gone: %v", err)
+	}
+	if err := errors.Join(part.Close(), db.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

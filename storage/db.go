@@ -47,6 +47,8 @@ var sections = []string{
 type DB struct {
 	path string
 
+	turn sync.Mutex // held while the file is copied: for one copy at a time, until it has its name
+
 	writing sync.Mutex // held by each Update, and while the file is exchanged
 	copy    *fileCopy  // guarded by writing; nil unless the file is being copied
 	filters filters    // guarded by writing

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -69,6 +70,10 @@ type fileCopy struct {
 // CompactFile gives space that is not in use back to the disk, while others read and write. There must be room for the copy beside the
 // file. When ctx ends, or on an error, the file is as it was.
 func (db *DB) CompactFile(ctx context.Context) (stats FileStats, err error) {
+	if !db.turn.TryLock() {
+		return stats, fmt.Errorf("compact store file: %w", ErrCopying)
+	}
+	defer db.turn.Unlock()
 	c, err := db.beginCopy(db.path + copySuffix)
 	if err != nil {
 		return stats, fmt.Errorf("compact store file: %w", err)
@@ -94,13 +99,10 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// beginCopy opens the new file, if there is room for it. From here on changes are noted.
+// beginCopy opens the new file, if there is room for it. From here on changes are noted. The caller holds turn.
 func (db *DB) beginCopy(path string) (*fileCopy, error) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
-	if db.copy != nil {
-		return nil, ErrCopying
-	}
 	space, err := db.Space()
 	if err != nil {
 		return nil, err
@@ -132,7 +134,11 @@ func (db *DB) dropCopy(c *fileCopy) error {
 	db.writing.Lock()
 	db.endCopy()
 	db.writing.Unlock()
-	return errors.Join(c.to.Close(), os.Remove(c.path))
+	err := os.Remove(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(c.to.Close(), err)
 }
 
 // run copies everything, and most of what is written meanwhile.

@@ -68,6 +68,16 @@ func TestBackupAndRestore(t *testing.T) {
 	if code, out, faults := runCommand(t, "", "check", again); code != exitOK {
 		t.Errorf("check: exit %d\n%s%s", code, out, faults)
 	}
+	if err := os.Rename(again, store); err != nil {
+		t.Fatal(err)
+	}
+	p.start() // nothing was missed: the stream goes on
+	db.Exec("DELETE FROM items WHERE id = '2'")
+	p.sync(func(c *syncclient.Client) bool { return len(c.Rows("items")) == 899 })
+	p.stop()
+	if n := strings.Count(p.log.String(), "history lost"); n != 1 {
+		t.Errorf("the log tells %d times that history was lost, want once", n)
+	}
 	missing := filepath.Join(p.dir, "missing.db")
 	if code, _, faults := runCommand(t, "", "backup", again+"2", missing); code != exitFault || !strings.Contains(faults, "missing.db") {
 		t.Errorf("backup of no file: exit %d, %s", code, faults)
