@@ -351,7 +351,7 @@ func TestChoreRestsWhileWorkWaits(t *testing.T) {
 	if steps != 0 {
 		t.Error("a step was done though work waits and the last one was long")
 	}
-	s.queue.take(batchBytes)
+	s.queue.take(streamBytes, batchBytes)
 	h.must(s.chore(h.ctx, nil))
 	if steps != 1 {
 		t.Errorf("%d steps while nothing waits, want 1", steps)

@@ -116,12 +116,12 @@ func (q *queue) wake() {
 	}
 }
 
-// take removes what one batch shall hold: the stream comes first, up to max bytes; then at least one chunk, so that neither
-// starves the other.
-func (q *queue) take(limit int) []*job {
+// take removes what one batch shall hold: up to so many bytes of the stream first; then chunks up to fewer bytes in all, at least one, so
+// that neither starves the other.
+func (q *queue) take(stream, limit int) []*job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	jobs, n := cut(&q.stream, &q.bytes[0], limit)
+	jobs, n := cut(&q.stream, &q.bytes[0], stream)
 	more, _ := cut(&q.chunks, &q.bytes[1], max(limit-n, 1))
 	if len(q.stream)+len(q.chunks) > 0 {
 		q.wake()

