@@ -18,10 +18,6 @@ func runIdle(ctx context.Context, b *bench) ([]result, error) {
 		return nil, err
 	}
 	pid := b.weir.cmd.Process.Pid
-	b.progress.step("wait until weir is at rest")
-	if err := rest(ctx, pid); err != nil {
-		return nil, err
-	}
 	before, err := b.live(pid)
 	if err != nil {
 		return nil, err

@@ -72,18 +72,22 @@ func (b *bench) configure(r *replica) (file string, err error) {
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }
 
-// serve starts weir on a store that holds the replica's snapshot, and returns when it serves.
+// serve starts weir on a store that holds the replica's snapshot, and returns when it serves and is at rest: a snapshot leaves row
+// states to merge.
 func (b *bench) serve(ctx context.Context, r *replica) error {
 	if err := b.fill(ctx, r); err != nil {
 		return err
 	}
-	if b.weir != nil {
-		return nil
+	if b.weir == nil {
+		if err := b.startWeir(ctx, r); err != nil {
+			return err
+		}
+		if err := b.weir.ready(ctx); err != nil {
+			return err
+		}
 	}
-	if err := b.startWeir(ctx, r); err != nil {
-		return err
-	}
-	return b.weir.ready(ctx)
+	b.progress.step("wait until weir is at rest")
+	return rest(ctx, b.weir.cmd.Process.Pid)
 }
 
 // serveFresh does so with a process that has done nothing else: what a snapshot leaves to the garbage collector skews figures of memory.
