@@ -90,9 +90,9 @@ func (s *Store) loadRestored(tx *storage.Tx) error {
 	return nil
 }
 
-// Confirm says that the stream of a source goes on where the store stands, and that the server's WAL ends at head. It is cheap unless the
-// store is a backup: then the gate stays shut until the stream has come to head, since clients may have all that is before it, although
-// the server was never told.
+// Confirm says that the stream of a source goes on where the store stands, and that the server's WAL ends at head; or that generations of
+// all its tables have begun, and head is where the new slot starts. It is cheap unless the store is a backup: then the gate stays shut
+// until the stream has come to head, since clients may have all that is before it, although the server was never told.
 func (s *Store) Confirm(ctx context.Context, source string, head Position) error {
 	s.mu.RLock()
 	waits := slices.Contains(s.restored.Sources, source)
@@ -101,11 +101,12 @@ func (s *Store) Confirm(ctx context.Context, source string, head Position) error
 		return nil
 	}
 	return s.do(ctx, func(b *batch) error {
-		heads := map[string]Position{source: head}
-		for name, pos := range b.s.restored.heads {
-			heads[name] = pos
-		}
-		b.s.update(func() { b.s.restored.heads = heads })
+		b.s.update(func() {
+			if b.s.restored.heads == nil {
+				b.s.restored.heads = map[string]Position{}
+			}
+			b.s.restored.heads[source] = head // the newest: it may be of another server
+		})
 		return nil // the end of the batch looks at them
 	})
 }

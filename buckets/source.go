@@ -66,7 +66,7 @@ func (s *Store) Source(name string) (state SourceState, ok bool) {
 }
 
 // SaveSource stores state durably. It is called when a slot was made (Position = its consistent point) and whenever the server's
-// identity was checked; never to move Position of a running stream. What a backup lacks must be marked as such before: see Confirm.
+// identity was checked; never to move Position of a running stream.
 func (s *Store) SaveSource(ctx context.Context, state SourceState) error {
 	return s.do(ctx, func(b *batch) error {
 		rec := storage.Source{
@@ -85,9 +85,6 @@ func (s *Store) SaveSource(ctx context.Context, state SourceState) error {
 		})
 		if state.Position != b.position(state.Name) { // another history: the file may be an old copy, whose ids were given out (I3)
 			b.counters.Op = max(b.counters.Op, freshCounters(s.opts.Now()).Op)
-		}
-		if err := b.confirm(state.Name); err != nil {
-			return err
 		}
 		if state.Position < b.position(state.Name) {
 			if err := b.rewind(state.Name, state.Position); err != nil {

@@ -173,11 +173,13 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 		return slotInUse(s.cfg.Slot, sl.active)
 	}
 	l.start = state.Position
-	if state.Timeline == id.timeline {
-		return storeErr(ctx, s.store.Confirm(ctx, s.cfg.Name, normalise(id.flushed)))
+	if state.Timeline != id.timeline {
+		state.Timeline = id.timeline
+		if err := s.store.SaveSource(ctx, state); err != nil {
+			return storeErr(ctx, err)
+		}
 	}
-	state.Timeline = id.timeline
-	return storeErr(ctx, s.store.SaveSource(ctx, state))
+	return storeErr(ctx, s.store.Confirm(ctx, s.cfg.Name, normalise(id.flushed)))
 }
 
 // begin makes a new slot. Generations begin before the store takes the new position: should weir die between the two, the next
@@ -213,7 +215,7 @@ func (s *Source) begin(ctx context.Context, l *link, id identity, old slot) erro
 		return storeErr(ctx, err)
 	}
 	s.step(stepSlotKnown, 0)
-	return nil
+	return storeErr(ctx, s.store.Confirm(ctx, s.cfg.Name, l.start))
 }
 
 // prepare makes the publication, if it is missing, and adds the tables that the rules name.

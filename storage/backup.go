@@ -80,7 +80,7 @@ func removeStale(path string) error {
 	}
 	defer func() { _ = f.Close() }()
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("lock %s, which another backup may be writing: %w", path, err)
+		return fmt.Errorf("%w: another backup may be writing it", &fs.PathError{Op: "lock", Path: path, Err: err})
 	}
 	return os.Remove(path)
 }

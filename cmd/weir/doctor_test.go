@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -202,6 +204,9 @@ func TestHandbookHasEachFinding(t *testing.T) {
 	sections := map[string]string{}
 	for _, section := range strings.Split(string(text), "\n### ")[1:] {
 		name, body, _ := strings.Cut(section, "\n")
+		if strings.Contains(body, "| code | meaning | cure |") {
+			continue // TestHandbookHasEachAnswer
+		}
 		if !strings.HasPrefix(name, "`") { // of what has no code
 			if !strings.Contains(body, "**Cure:**") {
 				t.Errorf("the handbook has no cure for %q", name)
@@ -220,5 +225,47 @@ func TestHandbookHasEachFinding(t *testing.T) {
 	}
 	for code := range sections {
 		t.Errorf("the handbook has %s, which is no code", code)
+	}
+}
+
+// TestHandbookHasEachAnswer: so does who was answered with one.
+func TestHandbookHasEachAnswer(t *testing.T) {
+	text, err := os.ReadFile("../../docs/failures.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(text), -1) {
+		told[row[1]] = true
+	}
+	literal := regexp.MustCompile(`(?:[cC]ode\w*\s*[:=]) *"((?:PSYNC|WEIR)_[A-Z0-9_]+)"`)
+	given := map[string]bool{}
+	for _, dir := range []string{"../../clients", "../internal"} {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, m := range literal.FindAllStringSubmatch(string(source), -1) {
+				given[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(given) < 25 {
+		t.Errorf("only these answers are found: %v", given)
+	}
+	for code := range given {
+		if !told[code] {
+			t.Errorf("the handbook does not have %s", code)
+		}
+	}
+	for code := range told {
+		if !given[code] {
+			t.Errorf("the handbook has %s, which nobody answers with", code)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func Examine(ctx context.Context, cfg *config.Config) Findings {
 		found.source(ctx, &cfg.Sources[i], rules)
 	}
 	found.rules(rules)
-	found.store(cfg.Store.Path)
+	found.store(&cfg.Store)
 	found.keys(ctx, cfg)
 	found.listen(cfg)
 	return found

@@ -39,7 +39,7 @@ func (f *Findings) keys(ctx context.Context, cfg *config.Config) {
 			"check auth.jwks_uri, the way from here to that host, and auth.jwks_allow_ip_ranges if it is a local one")
 	}
 	if len(cfg.API.Tokens) == 0 {
-		f.warn(CodeAPIToken, "api", "there is no token, so weir status, deploys by command and metrics don't work",
+		f.warn(CodeAPIToken, subjectAPI, "there is no token, so weir status, deploys by command and metrics don't work",
 			"write a random text of at least 16 characters under api.tokens")
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"github.com/weirsync/weir/cmd/internal/config"
 )
 
-const subjectListen = "listen"
+const (
+	subjectListen = "listen"
+	subjectAPI    = "api"
+)
 
 // certificateSoon is how long before its end a certificate should have been renewed.
 const certificateSoon = 14 * 24 * time.Hour
@@ -18,14 +21,29 @@ const certificateSoon = 14 * 24 * time.Hour
 func (f *Findings) listen(cfg *config.Config) {
 	if cfg.TLS.Cert != "" {
 		f.certificate(cfg.TLS)
+	} else {
+		f.reach(subjectListen, cfg.Listen)
+	}
+	if cfg.API.Listen == "" {
 		return
 	}
-	if !local(cfg.Listen) {
-		f.warn(CodeExposed, subjectListen, fmt.Sprintf("%s can be reached from other machines, without TLS", cfg.Listen),
-			"write tls.cert and tls.key, or let only a proxy that does TLS reach it")
+	if cfg.TLS.Cert == "" {
+		f.reach(subjectAPI, cfg.API.Listen)
+	}
+	if cfg.API.Pprof && !local(cfg.API.Listen) {
+		f.warn(CodeExposed, subjectAPI, fmt.Sprintf("profiles can be had from other machines at %s, without a token", cfg.API.Listen),
+			"switch api.pprof off when you don't need it, or let api.listen be 127.0.0.1:PORT")
+	}
+}
+
+// reach tells who can come to an address that has no TLS.
+func (f *Findings) reach(subject, address string) {
+	if local(address) {
+		f.ok(subject, address+" can be reached from this machine only")
 		return
 	}
-	f.ok(subjectListen, cfg.Listen+" can be reached from this machine only")
+	f.warn(CodeExposed, subject, fmt.Sprintf("%s can be reached from other machines, without TLS", address),
+		"write tls.cert and tls.key, or let only a proxy that does TLS reach it")
 }
 
 func local(address string) bool {

@@ -13,7 +13,7 @@ import (
 
 var (
 	states = []string{
-		string(replicator.Connecting), string(replicator.Validating), string(replicator.Waiting),
+		string(replicator.Connecting), string(replicator.Validating), string(replicator.Standby), string(replicator.Waiting),
 		string(replicator.Snapshot), string(replicator.Streaming), string(replicator.Stopped),
 	}
 	walStatuses   = []string{"reserved", "extended", "unreserved", "lost"}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -89,6 +90,10 @@ func TestLogTellsStatesAndNoSecrets(t *testing.T) {
 	cfg.Log = config.Log{Level: slog.LevelDebug, Format: config.LogJSON, HashUserIDs: true}
 	out := &journal{}
 	front, back, stop := startObserved(t, cfg, logs.New(out, cfg.Log))
+	out.await(t, "limits", "memory_bytes", "files")
+	if got := out.lines(t, "limits")[0]["gomaxprocs"]; got != float64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("GOMAXPROCS is told as %v", got)
+	}
 	out.await(t, "slot created", "source=default", "slot=weir_service", "lsn")
 	out.await(t, "snapshot begins", "source=default", "table=public.docs", "id", "generation")
 	out.await(t, "snapshot complete", "source=default", "table=public.docs", "rows")

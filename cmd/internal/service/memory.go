@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"time"
 )
@@ -12,6 +13,15 @@ const (
 	memoryClient  = 128 << 10 // for each connected client: more than twice what an idle one takes
 	memoryRenewal = time.Second
 )
+
+// tellLimits logs what the process may use: processors and memory, which the runtime takes from the cgroup and from us, and descriptors.
+func (s *Service) tellLimits(files uint64) {
+	memory := debug.SetMemoryLimit(-1)
+	if memory == math.MaxInt64 {
+		memory = memoryBudget(int64(s.cfg.Snapshot.MemoryLimit), 0)
+	}
+	s.log.Info("limits", "gomaxprocs", runtime.GOMAXPROCS(0), "memory_bytes", memory, "files", files)
+}
 
 // boundMemory keeps garbage from doubling what is in use (I14): the collector gets the more eager the closer the process comes to the
 // snapshots' limit, the margin and what the connected clients may take. An operator who sets GOMEMLIMIT wants that instead. It returns

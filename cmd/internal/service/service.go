@@ -223,6 +223,7 @@ func (s *Service) serve(ctx context.Context) error {
 		_ = verifying.Wait() // nil
 	}()
 	if limit, err := fileLimit(); err == nil {
+		s.tellLimits(limit)
 		checkFiles(s.cfg, limit, s.log)
 	}
 	s.log.Info("listening", "address", s.Addr().String(), "tls", s.tls != nil)
