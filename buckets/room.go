@@ -21,6 +21,9 @@ const (
 	// of the process, can't be seen.
 	roomRetry = time.Minute
 
+	// roomStep is how much more room there has to be before then. To try is to open the store again, which clients notice.
+	roomStep = 16 << 20
+
 	// roomFactor is what a batch may need for each byte of its work: ops, row states and images, and that is what the reserve is for, the
 	// pages around them.
 	roomFactor = 4
@@ -107,11 +110,11 @@ func (s *Store) awaitRoom(ctx context.Context, jobs []*job) error {
 // of the file.
 func (s *Store) outlast(ctx context.Context, failure error) error {
 	before, _ := s.room.has(0)
-	s.tellFull(before, before+1)
+	s.tellFull(before, before+roomStep)
 	again := time.Now().Add(s.room.retry)
 	err := s.pollRoom(ctx, func() bool {
 		free, ok := s.room.has(0)
-		return ok && (free > before || time.Now().After(again))
+		return ok && (free >= before+roomStep || time.Now().After(again))
 	})
 	if err == nil {
 		err = ErrDiskFull

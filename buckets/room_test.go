@@ -1,7 +1,9 @@
 package buckets
 
 import (
+	"errors"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -41,6 +43,44 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("after the stop at %s, want %s", got, durable+100)
 	}
 	h.wantN("ann", map[string]string{"1": "one", "2": "two"})
+}
+
+// What failed for want of room is tried again once there is a good deal more of it, or after a while: a limit can't be seen.
+func TestRoomAfterAFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		retry time.Duration
+		more  int64
+	}{"more room": {time.Hour, roomStep}, "later": {time.Millisecond, 0}} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			h.stop()
+			var free, looks atomic.Int64
+			free.Store(5000)
+			s, run := h.openSlowly(&free)
+			defer run()
+			s.room.retry = c.retry
+			look := s.room.look
+			s.room.look = func() (int64, error) {
+				looks.Add(1)
+				return look()
+			}
+			done := make(chan error, 1)
+			go func() { done <- s.outlast(t.Context(), syscall.ENOSPC) }()
+			if c.more > 0 {
+				await(t, func() bool { return s.Disk().Full })
+				free.Add(c.more - 1)
+				seen := looks.Load()
+				await(t, func() bool { return looks.Load() > seen+3 })
+				if len(done) > 0 || !s.Disk().Full {
+					t.Error("it is tried again although there is hardly more room")
+				}
+				free.Add(1)
+			}
+			if err := <-done; !errors.Is(err, ErrDiskFull) || !errors.Is(err, syscall.ENOSPC) || s.Disk().Full {
+				t.Errorf("got %v, full %t", err, s.Disk().Full)
+			}
+		})
+	}
 }
 
 // openSlowly opens the harness's store with a disk that has free bytes. It is written to once run is called.
