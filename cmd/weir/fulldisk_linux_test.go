@@ -104,6 +104,9 @@ func TestFullDisk(t *testing.T) {
 			p.sync(has(3000))
 			p.awaitStore(t, func(s *admin.StoreStatus) bool { return !s.Full })
 			p.stop()
+			if got := strings.Contains(p.log.String(), "the store is opened again"); got != (c.left == 0) {
+				t.Errorf("opened again: %t", got)
+			}
 		})
 	}
 }

@@ -46,6 +46,9 @@ func serve(cmd *cobra.Command, _ []string) error {
 		if again = errors.Is(err, buckets.ErrDiskFull) && cmd.Context().Err() == nil; err != nil && !again {
 			return err
 		}
+		if again {
+			log.Warn("the store is opened again, after a write that found no room", "error", err)
+		}
 	}
 	for i := range cfg.Sources {
 		src := &cfg.Sources[i]

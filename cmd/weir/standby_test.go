@@ -29,7 +29,8 @@ func TestSecondInstance(t *testing.T) {
 	if code, out, faults := runCommand(t, "", "status", "--config", second.config()); code != exitOK || !strings.Contains(out, `waits_for="another weir`) {
 		t.Errorf("status of the one that stands by: exit %d\n%s%s", code, out, faults)
 	}
-	if status, body := second.get(t, "/metrics"); status != 200 || !strings.Contains(body, `weir_source_state{source="default",state="standing by"} 1`) {
+	const state = `weir_source_state{source="default",state="standing by"} 1`
+	if status, body := second.get(t, "/metrics"); status != 200 || !strings.Contains(body, state) {
 		t.Errorf("metrics of the one that stands by: %d %s", status, body)
 	}
 	first.kill()

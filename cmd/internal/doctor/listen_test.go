@@ -18,7 +18,7 @@ func TestWhoCanReachIt(t *testing.T) {
 		{"by name", config.Config{Listen: "localhost:8080"}, nil},
 		{"clients", config.Config{Listen: ":8080", API: config.API{Listen: "127.0.0.1:9090"}}, []string{subjectListen}},
 		{"operators", config.Config{Listen: "127.0.0.1:8080", API: config.API{Listen: "0.0.0.0:9090"}}, []string{subjectAPI}},
-		{"profiles", config.Config{Listen: "127.0.0.1:8080", API: config.API{Listen: "10.0.0.1:9090", Pprof: true}}, []string{subjectAPI, subjectAPI}},
+		{"profiles", config.Config{Listen: "localhost:80", API: config.API{Listen: "10.0.0.1:90", Pprof: true}}, []string{subjectAPI, subjectAPI}},
 	} {
 		var found Findings
 		found.listen(&c.cfg)
