@@ -15,7 +15,8 @@ const serveHelp = `Replicate and serve until a signal comes.
 
 A source that is down is waited for. The slot and the publication are created if
 they are missing; stopping does not drop them, so that nothing is lost until the
-next start. The first SIGINT or SIGTERM stops gracefully, a second one at once.`
+next start. The first SIGINT or SIGTERM stops gracefully, a second one at once.
+SIGUSR1 writes what each goroutine is doing to standard error.`
 
 func newServe() *cobra.Command {
 	cmd := &cobra.Command{
@@ -35,6 +36,7 @@ func serve(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+	defer diagnose(cmd.ErrOrStderr())()
 	log := logs.New(cmd.ErrOrStderr(), cfg.Log)
 	for again := true; again; {
 		s, err := service.New(cfg, log)
