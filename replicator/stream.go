@@ -79,7 +79,9 @@ func (st *stream) run(ctx context.Context, interval time.Duration) error {
 		err = reported
 	}
 	if ctx.Err() != nil {
-		st.finish(ctx)
+		if !st.conn.IsClosed() { // by an error: pgconn ends it in the background, and nobody else may write to it
+			st.finish(ctx)
+		}
 		return ctx.Err()
 	}
 	return err
