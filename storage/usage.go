@@ -61,9 +61,9 @@ func (db *DB) Space() (sp Space, err error) {
 	db.mu.RLock() // the file can't be exchanged in between
 	defer db.mu.RUnlock()
 	stats := db.bolt.Stats()
-	sp = Space{PageSize: int64(db.bolt.Info().PageSize), Free: int64(stats.FreePageN), Pending: int64(stats.PendingPageN)}
-	err = db.bolt.View(func(tx *bolt.Tx) error {
-		sp.Bytes = tx.Size()
+	sp = Space{Free: int64(stats.FreePageN), Pending: int64(stats.PendingPageN)}
+	err = db.bolt.View(func(tx *bolt.Tx) error { // which holds the mapping that Info looks at
+		sp.Bytes, sp.PageSize = tx.Size(), int64(db.bolt.Info().PageSize)
 		return nil
 	})
 	return sp, err
