@@ -332,7 +332,8 @@ func TestDeployChangesInOneStep(t *testing.T) {
 	looking := func(look string) func() bool {
 		return func() bool { return strings.Contains(string(u.Rows("t0")[0].Data), `"`+look+`"`) }
 	}
-	stop := p.busy(db, `INSERT INTO t0 VALUES ($1 + 1000, 'u0', 'new row')`)
+	// At a pace: every applied checkpoint is checked row by row, so a writer at full speed would outrun the test.
+	stop := p.busy(db, `WITH pace AS (SELECT pg_sleep(0.01)) INSERT INTO t0 SELECT $1::int + 1000, 'u0', 'new row' FROM pace`)
 	for _, look := range []string{"new", "newer"} {
 		p.deploy(fmt.Sprintf(oldAndNew, look), "--wait")
 		eventually(t, "the "+look+" rows", looking(look))
