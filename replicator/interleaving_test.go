@@ -33,23 +33,31 @@ func TestInterleaving(t *testing.T) {
 	t.Run("two tracked tables of one relation", twoTrackedTables)
 }
 
-// deployWhileInvisible: a DELETE is streamed and applied while its commit waits for a standby, so readers still see the row. A table that
-// is tracked now must not read it: no event would ever remove it.
-func deployWhileInvisible(t *testing.T) {
+// deleteUnseen deletes row 1 in a transaction that waits for a standby which never comes: it is streamed and applied, and readers still
+// see the row. committed has its error once synchronous_standby_names is empty.
+func deleteUnseen(t *testing.T) (d *pgtest.Database, w *world, committed chan error) {
+	t.Helper()
 	server := pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"synchronous_standby_names": "nobody", "synchronous_commit": "local"}})
-	d := pgtest.NewOn(t, server)
+	d = pgtest.NewOn(t, server)
 	d.Exec(itemTable)
-	w := newWorld(t, d, itemRules, nil)
+	w = newWorld(t, d, itemRules, nil)
 	w.start()
 	w.compare(itemTruth)
 	writer := d.Connect(t)
 	execOn(t, writer, "SET synchronous_commit = on")
-	committed := make(chan error, 1)
+	committed = make(chan error, 1)
 	go func() {
-		_, err := writer.Exec(t.Context(), "DELETE FROM items WHERE id = 1")
+		_, err := writer.Exec(context.Background(), "DELETE FROM items WHERE id = 1")
 		committed <- err
 	}()
 	w.until(func() bool { return w.rows()["items 1"] == nil })
+	return d, w, committed
+}
+
+// deployWhileInvisible: a DELETE is streamed and applied while its commit waits for a standby, so readers still see the row. A table that
+// is tracked now must not read it: no event would ever remove it.
+func deployWhileInvisible(t *testing.T) {
+	d, w, committed := deleteUnseen(t)
 	if got := d.Value("SELECT count(*) FROM items WHERE id = 1"); got != "1" {
 		t.Fatal("the row is gone: the order was not forced")
 	}

@@ -1,7 +1,6 @@
 package replicator
 
 import (
-	"context"
 	"sync/atomic"
 	"testing"
 
@@ -41,20 +40,7 @@ func TestRepairDespiteAnOpenTransaction(t *testing.T) {
 // TestWeakBarrier: it waits for a commit that the stream has brought and readers don't see yet.
 func TestWeakBarrier(t *testing.T) {
 	t.Parallel()
-	server := pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"synchronous_standby_names": "nobody", "synchronous_commit": "local"}})
-	d := pgtest.NewOn(t, server)
-	d.Exec(itemTable)
-	w := newWorld(t, d, itemRules, nil)
-	w.start()
-	w.compare(itemTruth)
-	writer := d.Connect(t)
-	execOn(t, writer, "SET synchronous_commit = on")
-	committed := make(chan error, 1)
-	go func() {
-		_, err := writer.Exec(context.Background(), "DELETE FROM items WHERE id = 1")
-		committed <- err
-	}()
-	w.until(func() bool { return w.rows()["items 1"] == nil })
+	d, w, committed := deleteUnseen(t)
 	waited := false
 	err := w.source.recent.barrier(t.Context(), w.source.pool, func(string) {
 		waited = true

@@ -178,3 +178,20 @@ func (w *runWorld) absent(tx *Tx) (rows []NewRow) {
 	slices.SortFunc(rows, func(x, y NewRow) int { return bytes.Compare(x.Key, y.Key) })
 	return rows
 }
+
+// FuzzRunBlock: a block of a run is read to its key, or refused.
+func FuzzRunBlock(f *testing.F) {
+	f.Add(appendBytes(appendBytes(appendBytes(appendBytes(nil, []byte("a")), []byte("state")), []byte("b")), nil))
+	f.Add(appendBytes(nil, []byte("b")))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := &rowCursor{prefix: runPrefix(runTable, 1), run: true}
+		err := c.take(append(runPrefix(runTable, 1), 'b'), b)
+		for err == nil && !c.blockEnds() {
+			err = c.decode()
+		}
+		if err == nil && string(c.key) != "b" || err != nil && !IsCorruption(err) {
+			t.Errorf("the block ends at %q: %v", c.key, err)
+		}
+	})
+}

@@ -45,17 +45,7 @@ func newBackend(t *testing.T, db *pgtest.Database) string {
 func TestInteropBrowserFollowsPostgres(t *testing.T) {
 	for _, method := range []string{"http", "ws"} {
 		t.Run(method, func(t *testing.T) {
-			db := pgtest.New(t)
-			db.Exec(`CREATE TABLE lists (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), owner text NOT NULL, name text)`)
-			db.Exec(`INSERT INTO lists (owner, name) VALUES ('u1', 'one'), ('u2', 'not mine')`)
-			p := newProcess(t, db, `
-bucket_definitions:
-  mine:
-    parameters: SELECT request.user_id() AS owner
-    data:
-      - SELECT id, owner, name FROM lists WHERE owner = bucket.owner
-`)
-			p.start()
+			db, p := startLists(t)
 			c := interop.Start(t, interop.Options{
 				Endpoint: p.endpoint, Token: p.token("u1"), Method: method, Dir: t.TempDir(), Browser: true,
 				Tables: map[string][]string{"lists": {"owner", "name"}}, Backend: newBackend(t, db),

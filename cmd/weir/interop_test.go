@@ -7,22 +7,29 @@ import (
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
-// The stock SDK against Postgres and a weir process: what a user's app sees. What it does of the protocol in detail is tested in
-// clients/interop.
-func TestInteropStockSDKFollowsPostgres(t *testing.T) {
-	for _, method := range []string{"http", "ws"} {
-		t.Run(method, func(t *testing.T) {
-			db := pgtest.New(t)
-			db.Exec(`CREATE TABLE lists (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), owner text NOT NULL, name text)`)
-			db.Exec(`INSERT INTO lists (owner, name) VALUES ('u1', 'one'), ('u2', 'not mine')`)
-			p := newProcess(t, db, `
+// startLists starts weir on a database in which each user has lists of their own; u1 has one.
+func startLists(t *testing.T) (*pgtest.Database, *process) {
+	t.Helper()
+	db := pgtest.New(t)
+	db.Exec(`CREATE TABLE lists (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), owner text NOT NULL, name text)`)
+	db.Exec(`INSERT INTO lists (owner, name) VALUES ('u1', 'one'), ('u2', 'not mine')`)
+	p := newProcess(t, db, `
 bucket_definitions:
   mine:
     parameters: SELECT request.user_id() AS owner
     data:
       - SELECT id, owner, name FROM lists WHERE owner = bucket.owner
 `)
-			p.start()
+	p.start()
+	return db, p
+}
+
+// The stock SDK against Postgres and a weir process: what a user's app sees. What it does of the protocol in detail is tested in
+// clients/interop.
+func TestInteropStockSDKFollowsPostgres(t *testing.T) {
+	for _, method := range []string{"http", "ws"} {
+		t.Run(method, func(t *testing.T) {
+			db, p := startLists(t)
 			c := interop.Start(t, interop.Options{
 				Endpoint: p.endpoint, Token: p.token("u1"), Method: method, Dir: t.TempDir(),
 				Tables: map[string][]string{"lists": {"owner", "name"}},
