@@ -555,19 +555,23 @@ func TestClientSeesRefusalAndCloses(t *testing.T) {
 	s := serve(t, Config{Accept: func(context.Context, *Setup) (Handler, error) {
 		return nil, &Error{CodeRejectedSetup, "[PSYNC_S2101] no"}
 	}})
-	c, err := Dial(t.Context(), s.url, DialConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	in, err := c.Stream(nil, nil, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = in.Next(t.Context())
-	var refused *Error
-	if !errors.As(err, &refused) || refused.Code != CodeRejectedSetup {
-		t.Errorf("got %v", err)
+	for _, seen := range []bool{false, true} { // the refusal, before the request is sent
+		c, err := Dial(t.Context(), s.url, DialConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if seen {
+			<-c.done
+		}
+		in, err := c.Stream(nil, nil, 1)
+		if err == nil {
+			_, err = in.Next(t.Context())
+		}
+		var refused *Error
+		if !errors.As(err, &refused) || refused.Code != CodeRejectedSetup {
+			t.Errorf("seen before: %t; got %v", seen, err)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ type Client struct {
 	mu      sync.Mutex
 	streams map[uint32]*Incoming
 	next    uint32
-	err     error // why the connection is gone
+	err     error // why the connection is gone, set before done is closed
 }
 
 // Dial connects to a ws or wss URL and sends SETUP, to which no answer comes unless it is refused. Close the client.
@@ -78,18 +78,33 @@ func (c *Client) Close() error {
 	return err
 }
 
-// Stream requests a stream, of which up to window payloads may be under way.
+// Stream requests a stream, of which up to window payloads may be under way. Of a connection that is gone it returns why: the *Error of
+// a server that refused it, say.
 func (c *Client) Stream(metadata, data []byte, window int) (*Incoming, error) {
 	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, c.err
+	}
 	in := &Incoming{client: c, id: c.next, window: window, payloads: make(chan []byte, window), ended: make(chan struct{})}
 	c.next += 2
 	c.streams[in.id] = in
 	c.mu.Unlock()
 	f := Frame{Stream: in.id, Type: TypeRequestStream, Flags: FlagMetadata, N: uint32(window), Metadata: metadata, Data: data}
 	if err := c.send(&f); err != nil {
-		return nil, fmt.Errorf("send REQUEST_STREAM: %w", err)
+		return nil, fmt.Errorf("send REQUEST_STREAM: %w", c.reason(err))
 	}
 	return in, nil
+}
+
+// reason returns what ended the connection of which a write returned err. The server's own words may still be on their way to the reader.
+func (c *Client) reason(err error) error {
+	select {
+	case <-c.done:
+		return c.err
+	case <-time.After(lingerTime):
+		return err
+	}
 }
 
 func (c *Client) keepAlive(every time.Duration) {
