@@ -36,6 +36,7 @@ type reading struct {
 	unit *unit
 
 	foreign bool // a condition that somebody gave is evaluated
+	standby bool // what is read is a standby
 }
 
 // begin locks the table and compares it with the plan. filenode 0 is not compared.
@@ -63,11 +64,19 @@ func (r *reading) begin(ctx context.Context, filenode uint32) error {
 	return nil
 }
 
-// commit ends the reading. Rows count only once it returned nil.
+// commit ends the reading. Rows count only once it returned nil. A standby shows nothing that its primary has not flushed, and can write no
+// message; one that has been promoted meanwhile showed more.
 func (r *reading) commit(ctx context.Context) error {
-	_, err := r.conn.Exec(ctx, "SELECT pg_logical_emit_message(true, '"+MessagePrefix+"', '"+chunkContent+"'); COMMIT").ReadAll()
+	last := "SELECT pg_logical_emit_message(true, '" + MessagePrefix + "', '" + chunkContent + "')"
+	if r.standby {
+		last = "SELECT pg_is_in_recovery()"
+	}
+	results, err := r.conn.Exec(ctx, last+"; COMMIT").ReadAll()
 	if err != nil {
 		return fmt.Errorf("commit read of table %s: %w", ident(r.unit.schema, r.unit.name), err)
+	}
+	if r.standby && string(results[0].Rows[0][0]) != "t" {
+		return promoted()
 	}
 	return nil
 }
@@ -124,8 +133,11 @@ func (s *Source) readChunk(ctx context.Context, u *unit, p *progress, sp span, l
 		return nil, fmt.Errorf("connect to read table %s: %w", ident(u.schema, u.name), err)
 	}
 	defer conn.Release()
-	r := &reading{conn: conn.Conn().PgConn(), unit: u, foreign: p.Where != ""}
+	r := &reading{conn: conn.Conn().PgConn(), unit: u, foreign: p.Where != "", standby: s.cfg.viaStandby()}
 	defer r.abort(ctx)
+	if err := s.replayed(ctx, conn, s.await); err != nil {
+		return nil, err
+	}
 	if err := r.begin(ctx, p.Filenode); err != nil {
 		return nil, err
 	}
@@ -144,13 +156,25 @@ func (s *Source) readChunk(ctx context.Context, u *unit, p *progress, sp span, l
 	c := &chunk{rows: buf.rows, bytes: buf.bytes, next: tid{Block: sp.end}, after: u.lastKey(buf.rows, sp.after)}
 	switch {
 	case errors.Is(err, errChunkFull):
-		// Leaving COPY early costs the connection, so another transaction flushes what this one has seen.
 		c.cut, c.next = true, tid{buf.last.Block, buf.last.Offset + 1}
-		return c, emitMarker(ctx, s.pool, chunkContent)
+		return c, s.flushSeen(ctx)
 	case err != nil:
 		return nil, replanned(fmt.Errorf("copy table %s: %w", ident(u.schema, u.name), err))
 	}
 	return c, r.commit(ctx)
+}
+
+// flushSeen does what commit does for a reading whose connection is lost, as leaving COPY early costs it: another transaction flushes what
+// that one has seen.
+func (s *Source) flushSeen(ctx context.Context) error {
+	if !s.cfg.viaStandby() {
+		return emitMarker(ctx, s.pool, chunkContent)
+	}
+	_, recovering, err := readReplay(ctx, s.slots)
+	if err == nil && !recovering {
+		return promoted()
+	}
+	return err
 }
 
 // copyPlaces is the COPY of the rows of sp, each behind its place, that meet a condition, which was checked (checkCondition); "" for all.
@@ -256,7 +280,7 @@ type layout struct {
 
 func (s *Source) readLayout(ctx context.Context, u *unit) (layout, error) {
 	var l layout
-	err := s.pool.QueryRow(ctx, `SELECT pg_relation_filenode($1), pg_relation_size($1) / current_setting('block_size')::int,
+	err := s.slots.QueryRow(ctx, `SELECT pg_relation_filenode($1), pg_relation_size($1) / current_setting('block_size')::int,
 		pg_table_size($1)`, u.oid).Scan(&l.filenode, &l.blocks, &l.bytes)
 	var scan pgx.ScanArgError
 	if errors.As(err, &scan) { // null: it is gone

@@ -41,10 +41,11 @@ const (
 	CodeReplicaIdentity Code = "replica-identity"
 
 	// Of an examination only.
-	CodeSlotLost     Code = "slot-lost"
-	CodeWALUnlimited Code = "wal-unlimited"
-	CodeTransactions Code = "old-transactions"
-	CodeClock        Code = "clock"
+	CodeSlotLost        Code = "slot-lost"
+	CodeWALUnlimited    Code = "wal-unlimited"
+	CodeTransactions    Code = "old-transactions"
+	CodeClock           Code = "clock"
+	CodeStandbyFeedback Code = "standby-feedback"
 
 	CodeOther Code = "other" // an error that Postgres gave, as it is
 )
@@ -60,6 +61,7 @@ func Codes() []Code {
 		CodeTableMissing, CodePartition, CodeTableKind, CodePersistence, CodeTablePrivilege, CodeSchemaPrivilege, CodeRowSecurity,
 		CodeReplicaIdentity,
 		CodeSlotLost, CodeSlotBudget, CodeWALUnlimited, CodeTransactions, CodeClock,
+		CodeStandbyFeedback,
 		CodeOther,
 	}
 }

@@ -32,6 +32,7 @@ const (
 type Config struct {
 	Name        string // of the source; "default"
 	URI         string // postgres://...; its password is never logged
+	PrimaryURI  string // of the primary, if URI is a standby's; "": URI is the primary's
 	Slot        string // name; created if missing
 	Publication string // name; created if missing, unless it is Manual
 	Manual      bool   // somebody else creates and alters the publication; weir says what it lacks
@@ -129,6 +130,9 @@ func (c *Config) Validate() error {
 	if _, err := parseURI(c.URI); err != nil {
 		errs = append(errs, err)
 	}
+	if c.viaStandby() {
+		errs = append(errs, c.validateStandby())
+	}
 	if !nameForm.MatchString(c.Slot) {
 		errs = append(errs, fmt.Errorf("slot %q: want 1 to 63 of a-z, 0-9 and _", c.Slot))
 	}
@@ -139,4 +143,14 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("on lost %q: want %q or %q", c.OnLost, Resnapshot, Stop))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) validateStandby() error {
+	if _, err := parseURI(c.PrimaryURI); err != nil {
+		return fmt.Errorf("primary %w", err)
+	}
+	if cfg, err := parseURI(c.URI); err == nil && severalHosts(cfg) {
+		return errors.New("uri names several hosts: beside a primary uri, want one standby")
+	}
+	return nil
 }

@@ -64,8 +64,8 @@ func (c *Config) applicationName(part string) string {
 }
 
 // openPool makes a pool of plain sessions; it connects when used.
-func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
-	base, err := parseURI(c.URI)
+func (c *Config) openPool(uri, part string, size int) (*pgxpool.Pool, error) {
+	base, err := parseURI(uri)
 	if err != nil {
 		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
@@ -76,7 +76,7 @@ func (c *Config) openPool(part string, size int) (*pgxpool.Pool, error) {
 	base.RuntimeParams["application_name"] = c.applicationName(part)
 	base.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // no statement is kept: DDL changes tables under us
 	cfg.ConnConfig = base
-	cfg.BeforeConnect = c.refreshTLS
+	cfg.BeforeConnect = refreshTLS(uri)
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return finishSettings(ctx, conn.PgConn()) }
 	cfg.MaxConns = int32(size)
 	cfg.MinConns = 0

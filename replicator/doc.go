@@ -11,6 +11,8 @@
 //	  fence      re-read partial rows, then the marker                 finish.go reread.go recent.go
 //	stream     read, decode, hand over transactions                    stream.go assemble.go slab.go pgoutput/
 //	  report     status updates, on time whatever the reader waits for status.go
+//	standby      faults and identity of it and its primary             standby.go
+//	  replay     waiting for it; nothing from after a promotion        replay.go
 //
 // While it runs, people can have a table read again (resnapshot.go, condition.go), and see how far everything is (tasks.go health.go
 // lag.go); the slot's WAL is watched at each look at the catalog and before each chunk (slothealth.go).
@@ -50,6 +52,18 @@
 //
 // The reader hands transactions to the store directly and not through a queue of its own: the store's queue is bounded in bytes and
 // reports are sent by another goroutine, so a stalled writer stops the reader and nothing else (I14).
+//
+// # Standbys
+//
+// A source can be a standby whose primary is named beside it (PostgreSQL 16). What has to be written, or waited for, is the primary's:
+// catalog, publication, markers, Barrier, head. Slot, stream, chunks and the hold are the standby's.
+//
+//   - Behind the primary's Barrier comes a marker, and each reading first waits until its server has replayed that. What a standby
+//     streams it has replayed and shows, so the weak barrier is no more than that wait.
+//   - A slot is made behind a marker too: one from before the publication would stream nothing of it.
+//   - A standby shows what its primary has flushed, so its chunks need no message.
+//   - Nothing is handed to the store that was streamed after a promotion: what is streamed is compared with how far a standby that was
+//     still one had replayed. So the promoted server's history goes on where the store stands.
 //
 // # Modes
 //

@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,12 +41,29 @@ func (e *Examination) examine(ctx context.Context, c *Config, patterns []syncrul
 	if err := e.stream(ctx, c); err != nil {
 		e.Faults = append(e.Faults, faultsOf(err)...)
 	}
-	return withSession(ctx, *c, func(conn *pgx.Conn) error {
-		if err := e.slot(ctx, conn, c.Slot); err != nil {
+	return withSession(ctx, *c, c.control(), func(primary *pgx.Conn) error {
+		if err := e.reading(ctx, c, primary); err != nil {
 			return err
 		}
-		return e.clock(ctx, conn)
+		return e.clock(ctx, primary)
 	})
+}
+
+// reading looks at the server that has the slot, which is the primary unless a standby is read.
+func (e *Examination) reading(ctx context.Context, c *Config, primary querier) error {
+	if !c.viaStandby() {
+		return e.slot(ctx, primary, primary, c.Slot)
+	}
+	return withSession(ctx, *c, c.URI, func(conn *pgx.Conn) error {
+		if err := e.standby(ctx, conn); err != nil {
+			return err
+		}
+		return e.slot(ctx, conn, primary, c.Slot)
+	})
+}
+
+func (e *Examination) has(code Code) bool {
+	return slices.ContainsFunc(e.Faults, func(f *Fault) bool { return f.Code == code })
 }
 
 func (e *Examination) fault(f *Fault) { e.Faults = append(e.Faults, f) }
@@ -81,10 +99,8 @@ func (e *Examination) tables(c *Config, patterns []syncrules.TablePattern) {
 
 // stream opens a session like that of the stream: pg_hba.conf and the limits on walsenders can be against it alone.
 func (e *Examination) stream(ctx context.Context, c *Config) error {
-	for _, f := range e.Survey.Faults {
-		if f.Code == CodeReplication {
-			return nil // known
-		}
+	if e.has(CodeReplication) {
+		return nil // known
 	}
 	conn, err := c.connectReplication(ctx, nil)
 	if err != nil {
@@ -95,6 +111,15 @@ func (e *Examination) stream(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
+	if c.viaStandby() && !e.has(CodeStandby) {
+		err = withSession(ctx, *c, c.PrimaryURI, func(primary *pgx.Conn) error {
+			_, err := besidePrimary(ctx, primary, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	e.fact("reached as %s, which may replicate (system %s, timeline %d)", e.Survey.user, id.systemID, id.timeline)
 	return nil
 }
@@ -104,7 +129,7 @@ SELECT (SELECT count(*) FROM pg_replication_slots), current_setting('max_replica
        (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size')`
 
 // slot looks at the slot, or at whether there is room for it.
-func (e *Examination) slot(ctx context.Context, q querier, name string) error {
+func (e *Examination) slot(ctx context.Context, q, primary querier, name string) error {
 	sl, err := readSlot(ctx, q, name)
 	if err != nil {
 		return err
@@ -124,7 +149,33 @@ func (e *Examination) slot(ctx context.Context, q querier, name string) error {
 	default:
 		e.fact("slot %s will be made", name)
 	}
-	return e.openTransactions(ctx, q)
+	return e.openTransactions(ctx, primary)
+}
+
+// standby looks at what is read in place of its primary.
+func (e *Examination) standby(ctx context.Context, q querier) error {
+	sv, err := inspectServer(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, f := range sv.standbyFaults() {
+		if f.Code != CodeReplication || !e.has(CodeReplication) { // the stream's session may have met it
+			e.fault(f)
+		}
+	}
+	var feedback bool
+	if err := q.QueryRow(ctx, "SELECT current_setting('hot_standby_feedback')::bool").Scan(&feedback); err != nil {
+		return fmt.Errorf("read hot_standby_feedback: %w", err)
+	}
+	if sv.standby && !feedback {
+		e.warn(&Fault{
+			Code:    CodeStandbyFeedback,
+			Message: "the standby does not tell its primary which rows it needs, so its slot can be invalidated, and all tables have to be read again",
+			Hint: "at the standby: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); and let it reach its primary through " +
+				"a physical slot (primary_slot_name)",
+		})
+	}
+	return nil
 }
 
 func (e *Examination) existingSlot(ctx context.Context, q querier, name string, sl slot) error {

@@ -47,7 +47,7 @@ func (s *Source) repair(ctx context.Context, u *unit, t buckets.Table) error {
 		return nil
 	}
 	s.step(stepRepair, t.ID)
-	err = s.recent.barrier(ctx, s.pool, func(holders string) { s.tasks.waiting(t.ID, holders) })
+	err = s.visible(ctx, started, func(holders string) { s.tasks.waiting(t.ID, holders) })
 	if err != nil {
 		return err
 	}

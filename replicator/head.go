@@ -33,6 +33,19 @@ func (s *Source) Head(ctx context.Context) (buckets.Position, error) {
 	return normalise(buckets.Position(lsn)), nil
 }
 
+// readFlushed reads where the WAL of a primary ends that a crash can't take back.
+func readFlushed(ctx context.Context, q querier) (buckets.Position, error) {
+	var text string
+	if err := q.QueryRow(ctx, "SELECT pg_current_wal_flush_lsn()::text").Scan(&text); err != nil {
+		return 0, fmt.Errorf("read the end of the primary's WAL: %w", err)
+	}
+	lsn, err := pglogrepl.ParseLSN(text)
+	if err != nil {
+		return 0, fmt.Errorf("read the end of the primary's WAL: %w", err)
+	}
+	return normalise(buckets.Position(lsn)), nil
+}
+
 // WAL pages begin with a header of 24 bytes, at the start of a segment 40.
 const (
 	walPage       = 8192
@@ -70,10 +83,10 @@ func (s *Source) Mark(ctx context.Context) error {
 }
 
 // again runs a statement that may run twice, again while only the connection fails: after a restart of the server, all connections of
-// the pool are broken, and each is found out by being used.
+// the pool are broken, and each is found out by being used. One that was shut down in order has an answer waiting, 57P01.
 func again(ctx context.Context, run func() error) error {
 	err := run()
-	for i := 0; i < sidePoolSize && err != nil && code(err) == "" && ctx.Err() == nil; i++ {
+	for i := 0; i < sidePoolSize && err != nil && (code(err) == "" || code(err) == "57P01") && ctx.Err() == nil; i++ {
 		err = run()
 	}
 	return err

@@ -99,7 +99,8 @@ type slot struct {
 const slotQuery = `
 SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')::text,
        CASE WHEN wal_status = 'lost' OR to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL OR to_jsonb(s) ->> 'conflicting' = 'true'
-            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', 'wal_removed') ELSE '' END,
+            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE to_jsonb(s) ->> 'conflicting' WHEN 'true' THEN 'rows_removed' END, 'wal_removed')
+            ELSE '' END,
        coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint,
        coalesce(pg_wal_lsn_diff(h.head, confirmed_flush_lsn), 0)::bigint, h.head::text,
        (SELECT CASE WHEN min(setting::bigint) < 0 THEN -1 ELSE max(setting::bigint) << 20 END FROM pg_settings

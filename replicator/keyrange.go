@@ -57,7 +57,7 @@ func (s *Source) readLastKey(ctx context.Context, u *unit) ([][]byte, error) {
 	names, _ := u.keyColumns()
 	sql := fmt.Sprintf("SELECT r.%s::text FROM ONLY %s AS r ORDER BY r.%s DESC LIMIT 1", // by columns, not by their texts
 		strings.Join(names, "::text, r."), ident(u.schema, u.name), strings.Join(names, " DESC, r."))
-	rows, err := s.pool.Query(ctx, sql)
+	rows, err := s.slots.Query(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ const sectionRowsMin = 8192
 // readQuantiles reads values between which about as many rows are each, of the key's first column and in its order. There are none where
 // the table was never analyzed, or has few values. They may be old: sections are then of unequal size, and cover the table all the same.
 func (s *Source) readQuantiles(ctx context.Context, u *unit) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT unnest(histogram_bounds::text::text[])
+	rows, err := s.slots.Query(ctx, `SELECT unnest(histogram_bounds::text::text[])
 		FROM pg_stats s JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = $2 AND s.attname = a.attname
 		WHERE s.schemaname = $3 AND s.tablename = $4 AND NOT s.inherited`, u.oid, u.key[0], u.schema, u.name)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/weirsync/weir/buckets"
 )
@@ -17,6 +18,7 @@ import (
 type link struct {
 	conn  *pgconn.PgConn
 	hold  *hold            // of the source, against other weirs
+	id    identity         // of the server
 	start buckets.Position // where the store stands
 	fresh bool             // the slot was made in this session, after its publication
 	gate  *gate            // opens when the stream may begin
@@ -47,7 +49,7 @@ func (s *Source) open(ctx context.Context) (_ *link, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if faults := append(s.sv.faults(), pub.faults(s.cfg.Publication)...); len(faults) > 0 {
+	if faults := append(s.serverFaults(), pub.faults(s.cfg.Publication)...); len(faults) > 0 {
 		return nil, s.withTables(ctx, faults)
 	}
 	l := &link{gate: newGate()}
@@ -74,18 +76,31 @@ func (s *Source) open(ctx context.Context) (_ *link, err error) {
 	return l, nil
 }
 
-// inspect reaches the server and learns what it is.
-func (s *Source) inspect(ctx context.Context) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return connectFault(ctx, s.pool.Config().ConnConfig, err)
+// inspect reaches the server, and the standby if one is read, and learns what they are.
+func (s *Source) inspect(ctx context.Context) (err error) {
+	if s.sv, err = inspectPool(ctx, s.pool); err == nil {
+		s.version.Store(int64(s.sv.version))
 	}
-	defer conn.Release()
-	if s.sv, err = inspectServer(ctx, conn); err != nil {
+	if !s.cfg.viaStandby() {
 		return err
 	}
-	s.version.Store(int64(s.sv.version))
-	return nil
+	var standbyErr error
+	if s.copied, standbyErr = inspectPool(ctx, s.slots); standbyErr == nil && !s.copied.standby {
+		return promoted() // often because the primary is gone
+	}
+	if err == nil {
+		err = standbyErr
+	}
+	return err
+}
+
+func inspectPool(ctx context.Context, pool *pgxpool.Pool) (server, error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return server{}, connectFault(ctx, pool.Config().ConnConfig, err)
+	}
+	defer conn.Release()
+	return inspectServer(ctx, conn)
 }
 
 // withTables adds the faults of tables, so that an operator sees all at once.
@@ -113,7 +128,7 @@ func (s *Source) Validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	faults := append(s.sv.faults(), pub.faults(s.cfg.Publication)...)
+	faults := append(s.serverFaults(), pub.faults(s.cfg.Publication)...)
 	if err := s.withTables(ctx, faults); len(faultsOf(err)) > 0 {
 		return err
 	}
@@ -141,7 +156,14 @@ func (s *Source) attach(ctx context.Context, l *link, pub publication) error {
 	if err != nil {
 		return err
 	}
-	sl, err := readSlot(ctx, s.pool, s.cfg.Slot)
+	s.horizon.forget()
+	if s.cfg.viaStandby() {
+		if id, err = besidePrimary(ctx, s.pool, id); err != nil {
+			return err
+		}
+	}
+	l.id = id
+	sl, err := s.lookAtSlot(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,6 +216,9 @@ func (s *Source) begin(ctx context.Context, l *link, id identity, old slot) erro
 	}
 	s.recent.forget()
 	s.enter(Waiting)
+	if err := s.followPrimary(ctx, s.await); err != nil { // a slot from before the publication streams nothing of it
+		return err
+	}
 	s.step(stepSlot, 0)
 	l.start, err = s.createSlot(ctx, l.conn)
 	if err != nil {

@@ -176,3 +176,6 @@ func code(err error) string {
 
 // locked tells that a lock was not to be had in time, or that a deadlock was broken.
 func locked(err error) bool { return code(err) == "55P03" || code(err) == "40P01" }
+
+// passing tells that a reading failed in a way that goes by: at a lock, or because the replay of a standby went before it.
+func passing(err error) bool { return locked(err) || code(err) == "40001" }

@@ -50,7 +50,7 @@ func (s *Source) rereadSome(ctx context.Context, u *unit, rr *buckets.Reread) (i
 	var retry backoff
 	for {
 		bytes, err := s.tryReread(ctx, u, rr)
-		if err == nil || !locked(err) {
+		if err == nil || !passing(err) {
 			return bytes, err
 		}
 		if err := retry.wait(ctx); err != nil {
@@ -84,8 +84,11 @@ func (s *Source) reread(ctx context.Context, u *unit, keys []buckets.Tuple) (row
 		return nil, 0, fmt.Errorf("connect to re-read table %s: %w", ident(u.schema, u.name), err)
 	}
 	defer conn.Release()
-	r := &reading{conn: conn.Conn().PgConn(), unit: u}
+	r := &reading{conn: conn.Conn().PgConn(), unit: u, standby: s.cfg.viaStandby()}
 	defer r.abort(ctx)
+	if err := s.replayed(ctx, conn, s.await); err != nil {
+		return nil, 0, err
+	}
 	if err := r.begin(ctx, 0); err != nil {
 		return nil, 0, err
 	}

@@ -162,6 +162,9 @@ func (d *driver) barrier(ctx context.Context, work []*task) error {
 	if err := barrier(ctx, d.s.pool, show); err != nil {
 		return err
 	}
+	if err := d.s.followPrimary(ctx, show); err != nil {
+		return err
+	}
 	show("")
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 
 // SetupSQL is the SQL by which a DBA prepares a database for a weir whose role owns nothing and may only read: role, grants,
 // publication, and the function by which weir adds tables to it (not if c.Manual). It connects to nothing. The user is that of the
-// uri; patterns are the tables that the rules name. The statements can be run again after the rules have changed.
+// uri, of a standby's primary that of its uri; patterns are the tables that the rules name. The statements can be run again after the rules have changed.
 func SetupSQL(c Config, patterns []syncrules.TablePattern) (string, error) {
-	uri, err := parseURI(c.URI)
+	uri, err := parseURI(c.control())
 	if err != nil {
 		return "", &Fault{Code: CodeURI, Message: err.Error()}
 	}
@@ -43,6 +43,10 @@ END $weir$;
 	if !c.Manual {
 		b.WriteString("\n-- By this function weir adds tables to the publication when the rules change, though it owns neither.\n")
 		fmt.Fprintf(&b, publishFunction, ident(publishSchema), ident(publishSchema, c.Publication), literal(c.Publication), user)
+	}
+	if c.viaStandby() {
+		fmt.Fprintf(&b, "\n-- So that the slot on the standby is made at once, also while nothing is written. Only a superuser can grant it.\n"+
+			"GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO %s;\n", user)
 	}
 	fmt.Fprintf(&b, `
 -- Replication slot %s is made by weir itself when it first starts: there is nothing to do.

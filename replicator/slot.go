@@ -28,8 +28,8 @@ func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn) (buckets.P
 		options = "NOEXPORT_SNAPSHOT"
 	}
 	sql := fmt.Sprintf("CREATE_REPLICATION_SLOT %s LOGICAL pgoutput %s", ident(s.cfg.Slot), options)
-	stop := s.reportHolders(ctx)
-	defer stop()
+	defer s.reportHolders(ctx)()
+	defer s.hastenSlot(ctx)()
 	for {
 		made, err := pglogrepl.ParseCreateReplicationSlot(conn.Exec(ctx, sql))
 		if err == nil {
@@ -51,18 +51,28 @@ func (s *Source) createSlot(ctx context.Context, conn *pgconn.PgConn) (buckets.P
 
 // reportHolders shows who holds up slot creation, until the function that it returns is called.
 func (s *Source) reportHolders(ctx context.Context) (stop func()) {
+	end := beside(ctx, func(ctx context.Context) {
+		for wait := holdersAfter; pause(ctx, wait) == nil; wait = holdersEvery {
+			s.await("the slot, which is held up by " + describeHolders(ctx, s.pool, 0))
+		}
+	})
+	return func() {
+		end()
+		s.await("")
+	}
+}
+
+// beside runs do until the function that it returns is called, which waits for its end.
+func beside(ctx context.Context, do func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for wait := holdersAfter; pause(ctx, wait) == nil; wait = holdersEvery {
-			s.await("the slot, which is held up by " + describeHolders(ctx, s.pool, 0))
-		}
+		do(ctx)
 	}()
 	return func() {
 		cancel()
 		<-done
-		s.await("")
 	}
 }
 
@@ -79,7 +89,7 @@ func (s *Source) slotFault(err error) error {
 // endOrphans ends sessions of earlier weir processes that still wait in slot creation: when its client dies there, Postgres does not
 // notice and keeps the slot's name taken.
 func (s *Source) endOrphans(ctx context.Context, own uint32) error {
-	_, err := s.pool.Exec(ctx, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+	_, err := s.slots.Exec(ctx, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 		WHERE application_name = $1 AND datname = current_database() AND usename = current_user AND pid <> $2
 		AND query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'`, s.cfg.applicationName("stream"), int32(own))
 	if err != nil {
@@ -99,7 +109,7 @@ func (s *Source) dropSlot(ctx context.Context, sl slot) error {
 	case sl.active != 0:
 		return slotInUse(name, sl.active)
 	}
-	if _, err := s.pool.Exec(ctx, "SELECT pg_drop_replication_slot($1)", name); err != nil {
+	if _, err := s.slots.Exec(ctx, "SELECT pg_drop_replication_slot($1)", name); err != nil {
 		if code(err) == "55006" {
 			return slotInUse(name, 0)
 		}

@@ -58,7 +58,7 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<2
 // checkSlot finds a slot that is gone or was invalidated, also while the stream has not begun, and warns of one that soon will be. It
 // runs at each look at the catalog and before each chunk.
 func (s *Source) checkSlot(ctx context.Context) error {
-	sl, err := readSlot(ctx, s.pool, s.cfg.Slot)
+	sl, err := s.lookAtSlot(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,10 +72,19 @@ func (s *Source) checkSlot(ctx context.Context) error {
 	return nil
 }
 
+// lookAtSlot reads the slot, and where the WAL ends: a standby's ends at the primary.
+func (s *Source) lookAtSlot(ctx context.Context) (slot, error) {
+	sl, err := readSlot(ctx, s.slots, s.cfg.Slot)
+	if err == nil && sl.exists && s.cfg.viaStandby() {
+		sl.head, err = readFlushed(ctx, s.pool)
+	}
+	return sl, err
+}
+
 // watchSlot looks at the slot until ctx ends. What fails here fails the driver too.
 func (s *Source) watchSlot(ctx context.Context) {
 	for wait := slotFirst; pause(ctx, wait) == nil; wait = slotEvery {
-		if sl, err := readSlot(ctx, s.pool, s.cfg.Slot); err == nil {
+		if sl, err := s.lookAtSlot(ctx); err == nil {
 			s.noteSlot(sl)
 		}
 	}

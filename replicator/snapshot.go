@@ -147,8 +147,12 @@ func (j *job) readNext(ctx context.Context, sec *section) (*chunk, error) {
 	}
 	for {
 		c, err := j.s.readChunk(ctx, j.unit, j.progress, sp, limit)
-		if err != nil && locked(err) {
-			j.s.tasks.waiting(j.id, "a lock on the table")
+		if err != nil && passing(err) {
+			what := "a lock on the table"
+			if !locked(err) {
+				what = "another attempt: the replay of the standby went before"
+			}
+			j.s.tasks.waiting(j.id, what)
 			if err := retry.wait(ctx); err != nil {
 				return nil, err
 			}

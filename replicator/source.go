@@ -30,13 +30,18 @@ type Source struct {
 	version atomic.Int64                 // server_version_num, as last seen
 
 	// Set by Run before anything else uses them.
-	pool    *pgxpool.Pool // catalog, markers, barriers
+	pool    *pgxpool.Pool // catalog, markers, barriers: of the primary
+	slots   *pgxpool.Pool // of the server that has the slot: pool, unless that is a standby
 	chunks  *pgxpool.Pool // reading tables
 	memory  *semaphore.Weighted
 	workers *semaphore.Weighted // chunks in flight
 	rereads *semaphore.Weighted // one at a time
 
-	sv server // set by open, before the session's goroutines start
+	// Set by open, before the session's goroutines start.
+	sv     server // the primary
+	copied server // the standby, if one is read
+
+	horizon horizon // of the standby, if one is read
 }
 
 // New makes a source. cfg.Validate must have passed. Nothing connects before Run.
@@ -113,6 +118,7 @@ func (s *Source) session(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.hold.watch(ctx) })
 	g.Go(func() error { return s.drive(ctx, l) })
+	g.Go(func() error { return s.watchStandby(ctx, l) })
 	g.Go(func() error {
 		s.watchSlot(ctx)
 		return nil
@@ -126,24 +132,36 @@ func (s *Source) session(ctx context.Context) error {
 	return g.Wait()
 }
 
-// sidePoolSize bounds the connections of Head and Mark, poolSize those of planning.
+// sidePoolSize bounds the connections of Head and Mark, poolSize those of planning, slotPoolSize those to a standby that ask for its slot and
+// its position; planning the reading of tables must not keep these waiting.
 const (
 	sidePoolSize = 2
 	poolSize     = 4
+	slotPoolSize = 4
 )
 
 func (s *Source) openPools() (err error) {
-	if s.pool, err = s.cfg.openPool("control", poolSize); err != nil {
-		return fmt.Errorf("source %s: %w", s.cfg.Name, err)
+	var opened []*pgxpool.Pool
+	open := func(uri, part string, size int) *pgxpool.Pool {
+		if err != nil {
+			return nil
+		}
+		var pool *pgxpool.Pool
+		if pool, err = s.cfg.openPool(uri, part, size); err == nil {
+			opened = append(opened, pool)
+		}
+		return pool
 	}
-	if s.chunks, err = s.cfg.openPool("snapshot", s.cfg.Snapshot.Workers); err != nil {
-		s.pool.Close()
-		return fmt.Errorf("source %s: %w", s.cfg.Name, err)
+	s.pool = open(s.cfg.control(), "control", poolSize)
+	s.chunks = open(s.cfg.URI, "snapshot", s.cfg.Snapshot.Workers)
+	side := open(s.cfg.control(), "head", sidePoolSize)
+	if s.slots = s.pool; s.cfg.viaStandby() {
+		s.slots = open(s.cfg.URI, "slot", slotPoolSize+s.cfg.Snapshot.Workers)
 	}
-	side, err := s.cfg.openPool("head", sidePoolSize)
 	if err != nil {
-		s.pool.Close()
-		s.chunks.Close()
+		for _, pool := range opened {
+			pool.Close()
+		}
 		return fmt.Errorf("source %s: %w", s.cfg.Name, err)
 	}
 	s.side.Store(side)
@@ -153,6 +171,7 @@ func (s *Source) openPools() (err error) {
 func (s *Source) closePools() {
 	s.side.Swap(nil).Close()
 	s.chunks.Close()
+	s.slots.Close() // which may be pool: closing twice does nothing
 	s.pool.Close()
 }
 

@@ -25,7 +25,7 @@ var errSilent = errors.New("the server is silent: the connection counts as broke
 // statusInterval is how often the server has to hear from us.
 func (s *Source) statusInterval(ctx context.Context) (time.Duration, error) {
 	var ms int64
-	err := s.pool.QueryRow(ctx, "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'").Scan(&ms)
+	err := s.slots.QueryRow(ctx, "SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'").Scan(&ms)
 	if err != nil {
 		return 0, fmt.Errorf("read wal_sender_timeout: %w", err)
 	}

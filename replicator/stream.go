@@ -27,7 +27,8 @@ type stream struct {
 	blocked  atomic.Bool   // the reader waits for the store, so silence is not the server's
 	reply    chan struct{} // capacity 1: the server wants a status
 
-	last buckets.Position // end of the newest transaction handed to the store; the reader's own
+	last    buckets.Position // end of the newest transaction handed to the store; the reader's own
+	vouched buckets.Position // see vouch; the reader's own
 }
 
 // stream replicates from the slot until the connection breaks or ctx ends. When it returns, everything handed to the store is
@@ -171,6 +172,9 @@ func (st *stream) change(ctx context.Context, data []byte) error {
 		hook(tx)
 	}
 	end := tx.End
+	if err := st.vouch(ctx, end); err != nil {
+		return err
+	}
 	st.s.recent.add(st.asm.xid)
 	if err := st.waiting(ctx, func() error { return st.s.store.Apply(ctx, tx) }); err != nil {
 		return err
@@ -195,12 +199,17 @@ func (st *stream) waiting(ctx context.Context, hand func() error) error {
 // keepalive stores where an idle source stands. Inside a transaction the position is that of its commit, which has not been
 // received: it must not be stored.
 func (st *stream) keepalive(ctx context.Context, k pglogrepl.PrimaryKeepaliveMessage) error {
-	st.s.heardHead(buckets.Position(k.ServerWALEnd))
+	if !st.s.cfg.viaStandby() { // else it ends at the primary (lookAtSlot)
+		st.s.heardHead(buckets.Position(k.ServerWALEnd))
+	}
 	if k.ReplyRequested {
 		st.requestStatus()
 	}
 	if st.asm.open() {
 		return nil
+	}
+	if err := st.vouch(ctx, buckets.Position(k.ServerWALEnd)); err != nil {
+		return err
 	}
 	return st.waiting(ctx, func() error {
 		return st.s.store.Keepalive(ctx, st.s.cfg.Name, buckets.Position(k.ServerWALEnd))

@@ -23,9 +23,10 @@ type Survey struct {
 }
 
 // ReadSurvey connects once and reads the catalog of the source's database; it changes nothing. Patterns are those that TableFaults can
-// be asked about. Of source, URI, Publication and Manual matter. An unreachable server is a *Fault.
+// be asked about. Of source, URI, PrimaryURI, Publication and Manual matter;
+// of a standby that has a primary, only the primary is asked. An unreachable server is a *Fault.
 func ReadSurvey(ctx context.Context, source Config, patterns []syncrules.TablePattern) (*Survey, error) {
-	cfg, err := parseURI(source.URI)
+	cfg, err := parseURI(source.control())
 	if err != nil {
 		return nil, &Fault{Code: CodeURI, Message: err.Error()}
 	}
@@ -39,7 +40,11 @@ func ReadSurvey(ctx context.Context, source Config, patterns []syncrules.TablePa
 	if err != nil {
 		return nil, err
 	}
-	s := &Survey{Faults: sv.faults(), user: sv.user, publication: source.Publication, manual: source.Manual}
+	faults := sv.faults()
+	if source.viaStandby() {
+		faults = sv.primaryFaults()
+	}
+	s := &Survey{Faults: faults, user: sv.user, publication: source.Publication, manual: source.Manual}
 	if sv.version < versionMin {
 		return s, nil
 	}

@@ -22,7 +22,7 @@ SELECT coalesce((SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_la
 // FindRemains connects once and looks for what Teardown would drop. It is a *Fault if the slot is in use, or is not ours.
 func FindRemains(ctx context.Context, c Config) (Remains, error) {
 	var r Remains
-	err := withSession(ctx, c, func(conn *pgx.Conn) (err error) {
+	err := withSession(ctx, c, c.URI, func(conn *pgx.Conn) (err error) {
 		r, err = findRemains(ctx, conn, c)
 		return err
 	})
@@ -83,7 +83,7 @@ func takeHold(ctx context.Context, q querier, slot string) (held bool, err error
 
 // Teardown drops the slot, and the publication unless it is c.Manual. The store of a weir that used them finds its history lost.
 func Teardown(ctx context.Context, c Config) error {
-	return withSession(ctx, c, func(conn *pgx.Conn) error {
+	return withSession(ctx, c, c.URI, func(conn *pgx.Conn) error {
 		r, err := findRemains(ctx, conn, c)
 		if err != nil {
 			return err
@@ -96,24 +96,28 @@ func Teardown(ctx context.Context, c Config) error {
 		if !r.Publication {
 			return nil
 		}
-		_, err = conn.Exec(ctx, "DROP PUBLICATION IF EXISTS "+ident(c.Publication))
-		if code(err) == "42501" {
-			return &Fault{
-				Code:    CodeNotOwner,
-				Message: fmt.Sprintf("publication %s belongs to somebody else", ident(c.Publication)),
-				Hint:    "as its owner: DROP PUBLICATION " + ident(c.Publication),
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("drop publication %s: %w", ident(c.Publication), err)
-		}
-		return nil
+		return withSession(ctx, c, c.control(), func(conn *pgx.Conn) error { return dropPublication(ctx, conn, c.Publication) })
 	})
 }
 
-// withSession runs do with a session of its own.
-func withSession(ctx context.Context, c Config, do func(*pgx.Conn) error) error {
-	cfg, err := parseURI(c.URI)
+func dropPublication(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "DROP PUBLICATION IF EXISTS "+ident(name))
+	switch {
+	case code(err) == "42501":
+		return &Fault{
+			Code:    CodeNotOwner,
+			Message: fmt.Sprintf("publication %s belongs to somebody else", ident(name)),
+			Hint:    "as its owner: DROP PUBLICATION " + ident(name),
+		}
+	case err != nil:
+		return fmt.Errorf("drop publication %s: %w", ident(name), err)
+	}
+	return nil
+}
+
+// withSession runs do with a session of its own at one of the source's addresses.
+func withSession(ctx context.Context, c Config, uri string, do func(*pgx.Conn) error) error {
+	cfg, err := parseURI(uri)
 	if err != nil {
 		return &Fault{Code: CodeURI, Message: err.Error()}
 	}

@@ -11,14 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// refreshTLS has a pool read the certificates of the source's address again before each connection: they may have been renewed.
-func (c *Config) refreshTLS(_ context.Context, conn *pgx.ConnConfig) error {
-	now, err := parseURI(c.URI)
-	if err != nil {
-		return &Fault{Code: CodeURI, Message: err.Error()}
+// refreshTLS has a pool read the certificates of its address again before each connection: they may have been renewed.
+func refreshTLS(uri string) func(context.Context, *pgx.ConnConfig) error {
+	return func(_ context.Context, conn *pgx.ConnConfig) error {
+		now, err := parseURI(uri)
+		if err != nil {
+			return &Fault{Code: CodeURI, Message: err.Error()}
+		}
+		conn.TLSConfig, conn.Fallbacks, conn.Password = now.TLSConfig, now.Fallbacks, now.Password
+		return nil
 	}
-	conn.TLSConfig, conn.Fallbacks, conn.Password = now.TLSConfig, now.Fallbacks, now.Password
-	return nil
 }
 
 // distrust says why the two ends could not agree on TLS; "" if err is about something else.

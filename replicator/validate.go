@@ -36,22 +36,9 @@ func inspectServer(ctx context.Context, q querier) (server, error) {
 	return sv, nil
 }
 
-// faults reports what makes the whole server unfit.
-func (sv *server) faults() (fs Faults) {
-	if sv.version < versionMin {
-		fs = append(fs, &Fault{
-			Code:    CodeVersion,
-			Message: fmt.Sprintf("the server has version %d, weir needs 14 or newer", sv.version/10000),
-			Hint:    "upgrade Postgres",
-		})
-	}
-	if sv.walLevel != "logical" {
-		fs = append(fs, &Fault{
-			Code:    CodeWALLevel,
-			Message: fmt.Sprintf("wal_level is %s, it has to be logical", sv.walLevel),
-			Hint:    "ALTER SYSTEM SET wal_level = logical; then restart Postgres",
-		})
-	}
+// faults reports what makes the whole server unfit, if it is the only one.
+func (sv *server) faults() Faults {
+	fs := sv.unfit("")
 	if !sv.replicate {
 		fs = append(fs, replicationFault(sv.user))
 	}
@@ -60,7 +47,27 @@ func (sv *server) faults() (fs Faults) {
 			Code:    CodeStandby,
 			Message: "the server is a standby, and weir has to write markers into the WAL of what it reads",
 			Hint: "let the source's uri name the primary, or all servers and target_session_attrs=read-write, by which the primary is found: " +
-				"postgres://user@one:5432,two:5432/database?target_session_attrs=read-write",
+				"postgres://user@one:5432,two:5432/database?target_session_attrs=read-write; to read from the standby all the same " +
+				"(PostgreSQL 16), let primary_uri name its primary",
+		})
+	}
+	return fs
+}
+
+// unfit reports what makes a server unfit, whatever it is for. which is put before each message.
+func (sv *server) unfit(which string) (fs Faults) {
+	if sv.version < versionMin {
+		fs = append(fs, &Fault{
+			Code:    CodeVersion,
+			Message: which + fmt.Sprintf("the server has version %d, weir needs 14 or newer", sv.version/10000),
+			Hint:    "upgrade Postgres",
+		})
+	}
+	if sv.walLevel != "logical" {
+		fs = append(fs, &Fault{
+			Code:    CodeWALLevel,
+			Message: which + fmt.Sprintf("wal_level is %s, it has to be logical", sv.walLevel),
+			Hint:    "ALTER SYSTEM SET wal_level = logical; then restart Postgres",
 		})
 	}
 	return fs

@@ -37,6 +37,18 @@ func New(t testing.TB) *Database {
 	return NewOn(t, Shared(t))
 }
 
+// Open returns a database that is there already, such as one that a standby has from its primary.
+func Open(t testing.TB, s *Server, name string) *Database {
+	t.Helper()
+	d := &Database{Name: name, Server: s, t: t}
+	t.Cleanup(func() {
+		if d.conn != nil {
+			closeConn(d.conn)
+		}
+	})
+	return d
+}
+
 // NewOn creates an empty database on a server. A server that is not running at
 // the end of the test keeps it.
 func NewOn(t testing.TB, s *Server) *Database {
