@@ -100,6 +100,6 @@ func namedSource(cmd *cobra.Command, cfg *config.Config) (*config.Source, error)
 // replicaOf is a source as package replicator knows it.
 func replicaOf(src *config.Source) replicator.Config {
 	return replicator.Config{
-		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication, Manual: src.Manual(),
+		Name: src.Name, URI: string(src.URI), PrimaryURI: string(src.PrimaryURI), Slot: src.Slot, Publication: src.Publication, Manual: src.Manual(),
 	}
 }

@@ -63,6 +63,9 @@ func (l *loader) checkSources() {
 		if s.URI == "" {
 			l.faultNear(path, child(path, "uri"), "is missing", "write postgres://user:password@host:5432/database")
 		}
+		if s.PrimaryURI != "" && s.URI.severalHosts() {
+			l.fault(child(path, "uri"), "names several hosts beside a primary_uri", "name one standby: slot and tables are read from the same one")
+		}
 		l.match(path, "name", s.Name, sourceName, "write lower-case letters, digits, - and _, at most 63")
 		l.matchTemplate(i, "slot", &s.Slot, slotName, "Postgres takes lower-case letters, digits and _, at most 63")
 		l.matchTemplate(i, "publication", &s.Publication, publication, "write letters, digits and _, at most 63, no digit first")

@@ -28,6 +28,7 @@ type Config struct {
 type Source struct {
 	Name        string `yaml:"name"` // unique among the sources
 	URI         URI    `yaml:"uri"`
+	PrimaryURI  URI    `yaml:"primary_uri"` // if uri is a standby's; "" if it is the primary's
 	Slot        string `yaml:"slot"`        // Load puts in what {env}, {db} and {source} stand for
 	Publication string `yaml:"publication"` // likewise
 

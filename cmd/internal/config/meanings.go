@@ -8,6 +8,7 @@ var meanings = map[string]string{
 	"sources":               "The databases. Usually one; [setting up a source](sources.md) tells what it needs.",
 	"sources[].name":        "What the log, metrics and rules call the source. Needed if there are several.",
 	"sources[].uri":         "`postgres://user:password@host:5432/database?sslmode=verify-full`. Needed. [TLS](sources.md#tls) is configured in it.",
+	"sources[].primary_uri": "The primary, in the same form, if `uri` is a standby's. [More](sources.md#primary-and-standbys)",
 	"sources[].slot":        "Name of the replication slot. Can have `{env}`, `{db}` and `{source}`.",
 	"sources[].publication": "Name of the publication. Can have the same.",
 	"sources[].publication_management": "`auto`: weir makes the publication and adds tables to it. `manual`: a DBA does; weir says what is missing. " +

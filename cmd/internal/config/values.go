@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,15 @@ func (u URI) String() string {
 		return redacted // the error can repeat the password
 	}
 	return fmt.Sprintf("%s@%s:%d/%s", c.User, c.Host, c.Port, c.Database)
+}
+
+// severalHosts tells whether it leads to more than one server.
+func (u URI) severalHosts() bool {
+	c, err := pgconn.ParseConfig(string(u))
+	if err != nil {
+		return false // that it can't be read is a fault already
+	}
+	return slices.ContainsFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port })
 }
 
 // GoString does so for %#v.

@@ -16,7 +16,7 @@ func (f *Findings) source(ctx context.Context, src *config.Source, rules *rulesF
 	defer cancel()
 	subject := "source " + src.Name
 	e := replicator.Examine(ctx, replicator.Config{
-		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication, Manual: src.Manual(),
+		Name: src.Name, URI: string(src.URI), PrimaryURI: string(src.PrimaryURI), Slot: src.Slot, Publication: src.Publication, Manual: src.Manual(),
 	}, rules.tables(src.Name))
 	for _, fact := range e.Facts {
 		f.ok(subject, fact)

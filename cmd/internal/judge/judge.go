@@ -14,7 +14,8 @@ import (
 // Source is a database to judge against.
 type Source struct {
 	Name, URI, Publication string
-	Manual                 bool // the publication is not weir's to change
+	PrimaryURI             string // if URI is a standby's
+	Manual                 bool   // the publication is not weir's to change
 }
 
 // Verdict is what there is to say of a text.
@@ -42,7 +43,7 @@ func Text(ctx context.Context, text []byte, sources ...Source) (*Verdict, error)
 	schema := &syncrules.Schema{}
 	for _, src := range sources {
 		survey, err := replicator.ReadSurvey(ctx, replicator.Config{
-			Name: src.Name, URI: src.URI, Publication: src.Publication, Manual: src.Manual,
+			Name: src.Name, URI: src.URI, PrimaryURI: src.PrimaryURI, Publication: src.Publication, Manual: src.Manual,
 		}, Tables(v.Program, src.Name))
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", src.Name, err)

@@ -160,7 +160,7 @@ func tokens(secrets []config.Secret) (out []string) {
 func sourceConfig(cfg *config.Config, i int, log *slog.Logger) replicator.Config {
 	src := &cfg.Sources[i]
 	return replicator.Config{
-		Name: src.Name, URI: string(src.URI), Slot: src.Slot, Publication: src.Publication,
+		Name: src.Name, URI: string(src.URI), PrimaryURI: string(src.PrimaryURI), Slot: src.Slot, Publication: src.Publication,
 		Manual: src.Manual(), OnLost: replicator.Policy(src.OnSlotLoss), Logger: log,
 		Snapshot: replicator.SnapshotConfig{
 			Concurrent: cfg.Snapshot.Concurrent, Workers: cfg.Snapshot.Workers,
@@ -174,7 +174,10 @@ func (s *Service) deploySources() (out []deploys.Source) {
 	for i, src := range s.sources {
 		c := &s.cfg.Sources[i]
 		out = append(out, deploys.Source{
-			Source: src, Catalog: judge.Source{Name: c.Name, URI: string(c.URI), Publication: c.Publication, Manual: c.Manual()}, Slot: c.Slot,
+			Source: src, Slot: c.Slot,
+			Catalog: judge.Source{
+				Name: c.Name, URI: string(c.URI), PrimaryURI: string(c.PrimaryURI), Publication: c.Publication, Manual: c.Manual(),
+			},
 		})
 	}
 	return out
