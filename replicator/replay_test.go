@@ -11,8 +11,8 @@ import (
 	"github.com/weirsync/weir/buckets"
 )
 
-// TestStandbyBehind: the standby stops replaying before the Barrier. What was committed before that and is not replayed there is neither missed
-// nor taken for gone: no chunk is read before it is.
+// TestStandbyBehind: the standby stops replaying before the Barrier. What was committed before that and is not replayed there is neither
+// missed nor taken for gone: no chunk is read before it is.
 func TestStandbyBehind(t *testing.T) {
 	p := newPair(t, itemTable)
 	var resumed atomic.Bool

@@ -9,7 +9,8 @@ import (
 
 // SetupSQL is the SQL by which a DBA prepares a database for a weir whose role owns nothing and may only read: role, grants,
 // publication, and the function by which weir adds tables to it (not if c.Manual). It connects to nothing. The user is that of the
-// uri, of a standby's primary that of its uri; patterns are the tables that the rules name. The statements can be run again after the rules have changed.
+// uri, or of the primary's uri if there is one; patterns are the tables that the rules name. The statements can be run again after the
+// rules have changed.
 func SetupSQL(c Config, patterns []syncrules.TablePattern) (string, error) {
 	uri, err := parseURI(c.control())
 	if err != nil {

@@ -132,8 +132,8 @@ func (s *Source) session(ctx context.Context) error {
 	return g.Wait()
 }
 
-// sidePoolSize bounds the connections of Head and Mark, poolSize those of planning, slotPoolSize those to a standby that ask for its slot and
-// its position; planning the reading of tables must not keep these waiting.
+// sidePoolSize bounds the connections of Head and Mark, poolSize those of planning, slotPoolSize those to a standby that ask for its slot
+// and its position; planning the reading of tables must not keep these waiting.
 const (
 	sidePoolSize = 2
 	poolSize     = 4

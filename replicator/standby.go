@@ -138,8 +138,9 @@ func (s *Source) hastenSlot(ctx context.Context) (stop func()) {
 	})
 }
 
-// watchStandby returns when the standby is promoted, so that a source on which nothing happens shows it soon; and when the primary is gone or
-// another one, before the standby follows that: the next session notes the new timeline where the store stands. ctx ends it.
+// watchStandby returns when the standby is promoted, so that a source on which nothing happens shows it soon; and when the primary is gone
+// or another one, before the standby follows that: the next session notes the new timeline where the store stands. A standby that was
+// faster has stored positions beyond the fork, which the next session takes for a lost history (I13). ctx ends it.
 func (s *Source) watchStandby(ctx context.Context, l *link) error {
 	for s.cfg.viaStandby() && pause(ctx, standbyEvery) == nil {
 		// What else fails at the standby fails the stream too.

@@ -23,8 +23,8 @@ type Survey struct {
 }
 
 // ReadSurvey connects once and reads the catalog of the source's database; it changes nothing. Patterns are those that TableFaults can
-// be asked about. Of source, URI, PrimaryURI, Publication and Manual matter;
-// of a standby that has a primary, only the primary is asked. An unreachable server is a *Fault.
+// be asked about. Of source, URI, PrimaryURI, Publication and Manual matter; where there is a primary beside a standby, only the primary is
+// asked. An unreachable server is a *Fault.
 func ReadSurvey(ctx context.Context, source Config, patterns []syncrules.TablePattern) (*Survey, error) {
 	cfg, err := parseURI(source.control())
 	if err != nil {
