@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // OpKind is the kind of a bucket operation, by the client protocol's names.
@@ -34,28 +32,7 @@ type Op struct {
 // BlockTarget is the size of a block's payload at which a builder is full, in bytes before compression.
 const BlockTarget = 64 << 10
 
-const (
-	codecPlain = 0
-	codecZstd  = 1
-
-	compressMin = 256     // below this a block is stored plain
-	rawMax      = 1 << 30 // no payload is longer
-)
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encoder and the decoder below are safe for concurrent use of their EncodeAll and DecodeAll.
-var (
-	zstdEncoder = mustZstd(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithWindowSize(2*BlockTarget)))
-	zstdDecoder = mustZstd(zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(rawMax)))
-)
-
-func mustZstd[T any](v T, err error) T {
-	if err != nil {
-		panic(fmt.Sprintf("storage: zstd options: %v", err))
-	}
-	return v
-}
 
 // Block collects the ops that one flush gives one bucket. The zero value is ready.
 type Block struct {
@@ -97,17 +74,11 @@ func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }
 // Encode returns the block in the form of section ops.
 func (b *Block) Encode() []byte {
 	out := make([]byte, 0, len(b.payload)/2+64)
-	out = appendUvarint(append(out, codecZstd), uint64(b.Count))
+	out = appendUvarint(append(out, 0), uint64(b.Count)) // the codec follows
 	out = appendU32(appendUvarint(out, uint64(b.First)), b.Sum)
 	out = appendUvarint(out, uint64(len(b.payload)))
-	head := len(out)
-	if len(b.payload) >= compressMin {
-		out = zstdEncoder.EncodeAll(b.payload, out)
-	}
-	if n := len(out) - head; n == 0 || n >= len(b.payload) {
-		out[0] = codecPlain
-		out = append(out[:head], b.payload...)
-	}
+	out, codec := appendPayload(out, b.payload)
+	out[0] = codec
 	return appendU32(out, crc(out))
 }
 
@@ -127,23 +98,11 @@ func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
 	codec := d.u8()
 	h.Count, h.First, h.Sum = int(d.uvarint()), OpID(d.uvarint()), d.u32()
 	raw := d.uvarint()
-	if d.fail || raw > rawMax || h.Count < 0 {
+	if d.fail || h.Count < 0 {
 		return h, nil, fmt.Errorf("bad block header")
 	}
-	switch codec {
-	case codecPlain:
-		payload = d.b
-	case codecZstd:
-		if payload, err = zstdDecoder.DecodeAll(d.b, buf[:0]); err != nil {
-			return h, nil, fmt.Errorf("decompress block: %w", err)
-		}
-	default:
-		return h, nil, fmt.Errorf("unknown block codec %d", codec)
-	}
-	if uint64(len(payload)) != raw {
-		return h, nil, fmt.Errorf("block is %d bytes long, not %d", len(payload), raw)
-	}
-	return h, payload, nil
+	payload, err = decompress(codec, d.b, buf, raw)
+	return h, payload, err
 }
 
 // next decodes one op after the op id before; its bytes point into the payload.
@@ -182,7 +141,7 @@ func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool)
 		if err != nil {
 			return buf, corrupt(secOps, k, "%v", err)
 		}
-		if v[0] == codecZstd {
+		if v[0] != codecPlain {
 			buf = payload
 		}
 		d, before := decoder{b: payload}, OpID(0)

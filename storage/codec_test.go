@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,6 +111,46 @@ func TestBlockRoundTrip(t *testing.T) {
 	}
 }
 
+// Stores of earlier builds have blocks of codec zstd.
+func TestBlockOfZstd(t *testing.T) {
+	payload := bytes.Repeat([]byte("payload"), 1000)
+	h, got, err := decodeBlock(zstdBlock(payload, len(payload)), nil)
+	if err != nil || h != (BlockHeader{Count: 3, First: 7, Sum: 5}) || !bytes.Equal(got, payload) {
+		t.Errorf("got %+v, %d bytes of payload, %v", h, len(got), err)
+	}
+	if _, _, err := decodeBlock(zstdBlock(payload, len(payload)+1), nil); err == nil {
+		t.Error("a block that is shorter than it says decodes")
+	}
+}
+
+func zstdBlock(payload []byte, size int) []byte {
+	v := appendU32(appendUvarint(appendUvarint([]byte{codecZstd}, 3), 7), 5)
+	v = zstdEncoder.EncodeAll(payload, appendUvarint(v, uint64(size)))
+	return appendU32(v, crc(v))
+}
+
+// What does not compress is stored as it is.
+func TestBlockThatDoesNotCompress(t *testing.T) {
+	noise := make([]byte, 4*BlockTarget)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	var bl Block
+	bl.Add(&Op{ID: 1, Kind: OpPut, Data: noise})
+	v := bl.Encode()
+	if _, payload, err := decodeBlock(v, nil); err != nil || v[0] != codecPlain || !bytes.Contains(payload, noise) {
+		t.Errorf("codec %d, %v", v[0], err)
+	}
+}
+
+// A size that is not that of the payload asks for no memory.
+func TestBlockOfAnotherSize(t *testing.T) {
+	packed, codec := appendPayload(nil, bytes.Repeat([]byte("payload"), 1000))
+	for _, size := range []uint64{0, 6999, 7001, rawMax, 1 << 62} {
+		if _, err := decompress(codec, packed, nil, size); err == nil {
+			t.Errorf("7000 bytes decompress to %d", size)
+		}
+	}
+}
+
 func FuzzDecodeRow(f *testing.F) {
 	r := sampleRow()
 	key := AppendSingleKey(nil, []byte("1"))
@@ -141,7 +182,9 @@ func FuzzDecodeBlock(f *testing.F) {
 	for i := range 20 {
 		bl.Add(&Op{ID: OpID(i + 1), Kind: OpPut, Type: []byte("table"), ObjectID: []byte("id"), Data: bytes.Repeat([]byte("data"), 10)})
 	}
-	f.Add(bl.Encode())
+	for _, v := range [][]byte{bl.Encode(), zstdBlock(bl.payload, len(bl.payload))} {
+		f.Add(v[:len(v)-4])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// The checksum is repaired, so that the fuzzer gets past it.
 		v := appendU32(bytes.Clone(b), crc(b))

@@ -72,7 +72,7 @@
 //	|         | one before       |              | bytes subkey                               | data          |
 //	+---------+------------------+--------------+--------------------------------------------+---------------+
 //
-// The "op before" of the first op is 0. Codec 0 is plain, 1 is zstd.
+// The "op before" of the first op is 0. Codec 0 is plain, 2 is S2; 1, zstd, is not written any more.
 //
 // Row state: where a source row is (I12 compares with it, REMOVE is made from it).
 //
