@@ -64,22 +64,25 @@ func (e *Encoder) BeginPage(bucket string, after uint64) {
 
 // Op adds an operation to the page. Nothing of op is kept.
 func (e *Encoder) Op(op *Op) {
+	switch {
+	case op.Kind == Put && e.format == BSON:
+		e.putBSON(op)
+		return
+	case op.Kind == Put:
+		e.putJSON(op)
+		return
+	}
 	e.object("")
 	e.decimal("op_id", op.ID)
 	text(e, "op", op.Kind.String())
-	if op.Kind == Put || op.Kind == Remove {
+	if op.Kind == Remove {
 		text(e, "object_type", op.Type)
 		text(e, "object_id", op.ObjectID)
 		text(e, "subkey", op.Subkey)
 	}
 	e.unsigned("checksum", op.Checksum)
-	switch {
-	case op.Kind == Remove:
+	if op.Kind == Remove {
 		e.null("data")
-	case op.Kind == Put && e.format == NestedJSON:
-		e.raw("data", op.Data)
-	case op.Kind == Put:
-		text(e, "data", op.Data)
 	}
 	e.end()
 }

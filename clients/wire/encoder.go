@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 	"strconv"
@@ -153,12 +152,11 @@ func (e *Encoder) end() {
 	}
 }
 
-// text writes a string. Texts of a database that does not check its encoding can be invalid UTF-8, which would be fatal to every
-// client that reads the line: what is invalid becomes U+FFFD.
+// text writes a string.
 func text[T string | []byte](e *Encoder, key string, s T) {
 	e.element(bsonString, key)
 	if !valid(s) {
-		s = T(bytes.ToValidUTF8([]byte(s), []byte("\uFFFD")))
+		s = T(clean([]byte(s)))
 	}
 	if e.format == BSON {
 		e.buf = binary.LittleEndian.AppendUint32(e.buf, uint32(len(s)+1))
@@ -236,10 +234,4 @@ func (e *Encoder) null(key string) {
 	if e.format != BSON {
 		e.buf = append(e.buf, "null"...)
 	}
-}
-
-// raw writes a value that is JSON text already. Not for BSON.
-func (e *Encoder) raw(key string, v []byte) {
-	e.element(0, key)
-	e.buf = append(e.buf, v...)
 }

@@ -2,7 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -357,11 +359,24 @@ func FuzzQuote(f *testing.F) {
 	})
 }
 
-func BenchmarkPage(b *testing.B) {
-	op := Op{
-		ID: 1 << 60, Kind: Put, Checksum: 1, Type: []byte("restaurants"), ObjectID: []byte("6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
-		Subkey: []byte("1/6ba7b810"), Data: []byte(`{"id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","name":"` + strings.Repeat("Blue Door ", 15) + `"}`),
+// benchOps makes operations like those of `make bench`: half prose and half noise.
+func benchOps() []Op {
+	ops := make([]Op, 1000)
+	for i := range ops {
+		noise := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))
+		ops[i] = Op{
+			ID: 1<<60 + uint64(i), Kind: Put, Checksum: uint32(i) * 2654435761, Type: []byte("bench_items"),
+			ObjectID: []byte(noise[:36]), Subkey: []byte(noise[36:52]),
+			Data: fmt.Appendf(nil, `{"id":"%s","owner_id":%d,"title":"Item %d %s of the list","body":"Remember to call the supplier about the order; %s`+
+				`; then see to the delivery, the invoice and the %s which %d of them still want","done":%d,"created_at":"2026-01-01 00:%02d:%02dZ"}`,
+				noise[:36], i%1000, i, noise[40:60], noise[:32], noise[32:], i*7%1000, i%2, i/60%60, i%60),
+		}
 	}
+	return ops
+}
+
+func BenchmarkPage(b *testing.B) {
+	ops := benchOps()
 	for name, f := range map[string]Format{"json": JSON, "bson": BSON} {
 		b.Run(name, func(b *testing.B) {
 			e := NewEncoder(f)
@@ -369,8 +384,8 @@ func BenchmarkPage(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				e.BeginPage("b", 0)
-				for range 1000 {
-					e.Op(&op)
+				for i := range ops {
+					e.Op(&ops[i])
 				}
 				n = len(e.EndPage(1, false))
 			}
