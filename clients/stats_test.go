@@ -70,9 +70,11 @@ func TestStatsOfSessions(t *testing.T) {
 			sent = append(sent, op)
 		}
 	})
-	w := &world{Store: store, srv: srv}
 	for _, transport := range []syncclient.Transport{syncclient.HTTP, syncclient.WebSocket} {
-		f := w.follow(t, "geheim-1", transport)
+		f := follow(t, syncclient.Options{
+			Endpoint: srv.URL, Token: syncclient.StaticToken(clientstest.Token(t, "geheim-1")), Transport: transport,
+			RetryDelay: time.Hour, // who comes again while the server shuts down is refused, which follow reports
+		})
 		<-f.applied
 	}
 	store.Commit(lists.Insert("a", "geheim-1", "x"))
