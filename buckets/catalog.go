@@ -244,9 +244,33 @@ func (c *catalog) addTable(t *table) error {
 		t.defs = append(t.defs, d)
 	}
 	c.tables[t.ID] = t
+	c.index(t)
+	return nil
+}
+
+func (c *catalog) index(t *table) {
 	id := relationID{t.Source, t.Relation.OID}
 	c.byRelation[id] = append(c.byRelation[id], t)
-	return nil
+}
+
+func (c *catalog) unindex(t *table) {
+	id := relationID{t.Source, t.Relation.OID}
+	c.byRelation[id] = slices.DeleteFunc(slices.Clone(c.byRelation[id]), func(x *table) bool { return x == t })
+	if len(c.byRelation[id]) == 0 {
+		delete(c.byRelation, id)
+	}
+}
+
+// relate makes rel the relation of t. Where it is another one, and no other description of the same, t gets its changes from here on, and
+// none of the old one's.
+func (c *catalog) relate(t *table, rel *Relation) {
+	if rel.OID == t.Relation.OID {
+		t.Relation = rel
+		return
+	}
+	c.unindex(t)
+	t.Relation = rel
+	c.index(t)
 }
 
 // version returns a version by id.

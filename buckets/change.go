@@ -21,7 +21,8 @@ func IsUnchanged(b []byte) bool { return len(b) == len(unchanged) && &b[0] == &u
 // Relation is a source table (a leaf, where it is partitioned) as one catalog state describes it. Immutable.
 type Relation struct {
 	OID          uint32
-	Schema, Name string
+	Schema, Name string   // as rules know it: of the root, where it is a leaf
+	Leaf         string   // the leaf's own qualified name, "" for what is no leaf
 	Columns      []Column // as published, in attribute order
 	Identity     byte     // replica identity: 'd', 'i', 'f', 'n'
 	Varlena      bool     // some column can be TOASTed

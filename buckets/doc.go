@@ -35,7 +35,8 @@
 //   - Touched, unverified and tombstones mean something only while the row's generation is the table's and unfinished, so that finishing
 //     a table rewrites no row. What an older generation left counts as absent, except for its placements.
 //
-// A row in another shape than its table's begins the table anew in the same batch, so no checkpoint shows rows of two shapes (I13).
+// A row in another shape than its table's begins the table anew in the same batch, so no checkpoint shows rows of two shapes (I13). The next
+// generation can be of another relation, too, one that has replaced the table's in the source: its rows are compared with the old one's (I12).
 //
 // What a chunk or a re-read brought may be ahead of the stream: it is unverified until a fence has passed it. The first fence verifies all
 // that chunks brought, each later one what was re-read before it, also if other rows are partial then: so a busy table comes to an end.

@@ -57,11 +57,7 @@ func (b *batch) dropTable(t *table) error {
 
 func (c *catalog) removeTable(t *table) {
 	delete(c.tables, t.ID)
-	id := relationID{t.Source, t.Relation.OID}
-	c.byRelation[id] = slices.DeleteFunc(slices.Clone(c.byRelation[id]), func(x *table) bool { return x == t })
-	if len(c.byRelation[id]) == 0 {
-		delete(c.byRelation, id)
-	}
+	c.unindex(t)
 }
 
 // stripTable goes on with taking dead definitions out of the rows of a table that others want. One that dies meanwhile is the next

@@ -55,13 +55,17 @@ func (s *Store) Tables(source string) []Table {
 
 // Track declares that rel is a table of source. Definitions that read it and have no tracked table for it yet get one, in phase
 // Registered; existing ones are left alone. It reports the wanted tables of rel that now exist. Idempotent.
-func (s *Store) Track(ctx context.Context, source string, rel *Relation) ([]Table, error) {
+//
+// replaced are tables of relations in whose place rel is now. One whose definitions have no table of rel is reported, too, and stays as it
+// is: BeginGeneration with rel makes it rel's.
+func (s *Store) Track(ctx context.Context, source string, rel *Relation, replaced ...TableID) ([]Table, error) {
 	var out []Table
 	err := s.do(ctx, func(b *batch) error {
-		if err := b.track(source, rel); err != nil {
+		inherited, err := b.track(source, rel, replaced)
+		if err != nil {
 			return err
 		}
-		for _, t := range s.catalog.byRelation[relationID{source, rel.OID}] {
+		for _, t := range append(slices.Clone(s.catalog.byRelation[relationID{source, rel.OID}]), inherited...) {
 			if t.wanted() && !t.dropped {
 				out = append(out, t.Table)
 			}
@@ -100,7 +104,8 @@ func (b *batch) untrack(t *table) {
 	b.s.log.Info("table is gone", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
 }
 
-func (b *batch) track(source string, rel *Relation) error {
+// track tracks rel, and returns those of the replaced tables that become rel's.
+func (b *batch) track(source string, rel *Relation, replaced []TableID) (inherited []*table, err error) {
 	c := &b.s.catalog
 	covered := map[DefinitionID]bool{}
 	for _, t := range c.byRelation[relationID{source, rel.OID}] {
@@ -112,6 +117,7 @@ func (b *batch) track(source string, rel *Relation) error {
 			covered[id] = true
 		}
 	}
+	inherited = c.inherit(replaced, covered)
 	target := rulesRelation(source, rel)
 	var missing []DefinitionID
 	for id, d := range c.definitions {
@@ -120,19 +126,33 @@ func (b *batch) track(source string, rel *Relation) error {
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return inherited, nil
 	}
 	slices.Sort(missing)
 	t := &table{Table: Table{ID: b.counters.Table, Source: source, Relation: rel, Definitions: missing}}
 	b.counters.Table++
 	b.look = true
 	b.tables[t] = true
-	var err error
 	b.s.update(func() { err = c.addTable(t) })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return b.beginCopy(t)
+	return inherited, b.beginCopy(t)
+}
+
+// inherit returns those of the replaced tables whose definitions are not covered yet, and covers them.
+func (c *catalog) inherit(replaced []TableID, covered map[DefinitionID]bool) (inherited []*table) {
+	for _, old := range replaced {
+		t := c.tables[old]
+		if t == nil || t.dropped || !t.wanted() || slices.ContainsFunc(t.Definitions, func(id DefinitionID) bool { return covered[id] }) {
+			continue
+		}
+		inherited = append(inherited, t)
+		for _, id := range t.Definitions {
+			covered[id] = true
+		}
+	}
+	return inherited
 }
 
 // table returns a tracked table whose generation is gen.
@@ -145,7 +165,9 @@ func (b *batch) table(id TableID, gen Generation) (*table, error) {
 }
 
 // BeginGeneration starts the next snapshot of a table (architecture 5.3b): from the position at which it is applied, streamed rows
-// are marked touched in it. rel is the table's current description. The caller then takes the Barrier, then reads chunks.
+// are marked touched in it. rel is the table's current description, or a relation that has replaced the table's (Track): its rows are
+// compared with those of the old one (I12), and changes of the old one end here, so the caller has awaited a marker since it saw that one
+// gone. The caller then takes the Barrier, then reads chunks.
 func (s *Store) BeginGeneration(ctx context.Context, id TableID, rel *Relation) (Generation, error) {
 	var gen Generation
 	err := s.do(ctx, func(b *batch) error {
@@ -168,7 +190,8 @@ func (b *batch) begin(id TableID, rel *Relation) error {
 	}
 	b.refuse(t)
 	b.change(t, func() {
-		t.Relation, t.Phase, t.Partials, t.Rows, t.Progress = rel, Chunking, 0, 0, nil
+		b.s.catalog.relate(t, rel)
+		t.Phase, t.Partials, t.Rows, t.Progress = Chunking, 0, 0, nil
 		t.Generation++
 		t.sweep, t.cursor, t.swept, t.fitting = false, nil, false, nil
 		t.verified, t.fresh = false, nil

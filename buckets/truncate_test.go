@@ -65,7 +65,7 @@ func (h *modelStore) filled(count int) (id TableID) {
 		if _, err := b.deploy(mustCompile(h.t, ownerRules), ownerRules, ""); err != nil {
 			return err
 		}
-		if err := b.track("default", items); err != nil {
+		if _, err := b.track("default", items, nil); err != nil {
 			return err
 		}
 		id = b.s.catalog.byRelation[relationID{"default", items.OID}][0].ID

@@ -194,6 +194,9 @@ func (t *table) relation(types map[uint32]*syncrules.Type, version int) *buckets
 		OID: t.oid, Schema: t.rootSchema, Name: t.rootName, Identity: t.identity[0],
 		Published: fmt.Sprintf("%s %d %s", t.flags, t.member, t.filter),
 	}
+	if t.partition {
+		rel.Leaf = ident(t.schema, t.name)
+	}
 	for _, c := range t.streamed(version) {
 		rel.Columns = append(rel.Columns, buckets.Column{
 			Name: c.name, Attnum: c.attnum, Type: types[c.typ], Typmod: c.typmod,

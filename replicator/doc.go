@@ -35,6 +35,8 @@
 //   - A table is read to where it ended behind the Barrier: what is added later is the stream's, and no table is outgrown by itself.
 //   - A chunk locks, then checks, then reads, then flushes (type reading). A table that is not what its plan was made of begins
 //     anew behind a marker, so that what the stream still brings in the old shape is not taken for the new generation's.
+//   - A relation that has the name of a tracked table's, which is gone, is its next generation, behind a marker like any other change of
+//     the table (successor.go): a table that is made again sends only what differs.
 //   - A resnapshot by hand is a generation like any other: its progress only says that it was asked for, and with what condition. With
 //     one, rows that are not read keep their state, and nothing is swept.
 //   - An advisory lock, on a session of its own, is held from before the slot is looked at until the session's end. The slot admits one

@@ -154,11 +154,13 @@ func (d *driver) replan(ctx context.Context, want demand) error {
 	d.s.reg.replace(p.units, d.s.store.Tables(d.s.cfg.Name))
 	d.s.failTables(append(p.faults, p.emptiness(d.s.cfg.Publication)...))
 	d.plan = p
+	replaced := p.replaced(d.s.store.Tables(d.s.cfg.Name))
 	for _, u := range p.units {
-		tables, err := d.s.store.Track(ctx, d.s.cfg.Name, u.rel)
+		tables, err := d.s.store.Track(ctx, d.s.cfg.Name, u.rel, replaced[u]...)
 		if err != nil {
 			return storeErr(ctx, fmt.Errorf("track table %s: %w", ident(u.schema, u.name), err))
 		}
+		p.inherit(u, tables)
 		d.s.tasks.estimate(tables, u)
 		if d.planned || !d.l.fresh {
 			d.markUnbegun(u, tables)
@@ -179,14 +181,15 @@ func (d *driver) markUnbegun(u *unit, tables []buckets.Table) {
 	}
 }
 
-// orphans looks at the tracked tables that the plan does not have. One that is unfit stays as it is until it is mended; one that is
-// gone, or detached, or renamed away, loses its rows, together with all that are found gone at the same time.
+// orphans looks at the tracked tables that the plan does not have. One that is unfit, or replaced by one that is, stays as it
+// is until that is mended; one that is gone, or detached, or renamed away, loses its rows, together with all that are found gone at the same
+// time.
 func (d *driver) orphans(ctx context.Context) {
 	var gone []buckets.TableID
 	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
 		switch {
-		case d.plan.unit(t.Relation.OID) != nil:
-		case d.plan.seen[t.Relation.OID]:
+		case d.plan.unitOf(&t) != nil:
+		case d.plan.seen[t.Relation.OID], d.plan.awaits(t.Relation):
 			d.s.tasks.waiting(t.ID, "the table is unfit")
 		case d.take(t.ID):
 			gone = append(gone, t.ID)
@@ -223,5 +226,7 @@ func (d *driver) drop(ctx context.Context, ids []buckets.TableID) error {
 	if err != nil {
 		return d.outcome(ctx, fmt.Errorf("await marker: %w", err))
 	}
-	return d.outcome(ctx, storeErr(ctx, d.s.store.Untrack(ctx, ids...)))
+	err = storeErr(ctx, d.s.store.Untrack(ctx, ids...))
+	d.s.reg.poke() // a successor that came meanwhile has no table now
+	return d.outcome(ctx, err)
 }

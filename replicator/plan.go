@@ -25,6 +25,8 @@ type plan struct {
 	faults  Faults
 	broken  map[syncrules.TablePattern]bool // patterns that a fault concerns
 	seen    map[uint32]bool                 // every relation that the rules read, fit or not
+	unfit   map[tableName]bool              // tables that a fault concerns, or that publish left missing
+	heirs   map[buckets.TableID]*unit       // of tracked tables whose relation it replaces
 }
 
 // makePlan reads the catalog. Its parts come from one snapshot, so that they fit together.
@@ -47,7 +49,7 @@ func (s *Source) makePlan(ctx context.Context, d demand) (*plan, error) {
 
 // assess sorts tables into those that can be replicated and faults.
 func assess(d demand, tables []*table, user string) *plan {
-	p := &plan{demand: d, broken: map[syncrules.TablePattern]bool{}, seen: map[uint32]bool{}}
+	p := &plan{demand: d, broken: map[syncrules.TablePattern]bool{}, seen: map[uint32]bool{}, unfit: map[tableName]bool{}, heirs: map[buckets.TableID]*unit{}}
 	found := map[syncrules.TablePattern]bool{}
 	for _, t := range tables {
 		p.seen[t.oid] = true
@@ -99,6 +101,9 @@ func missingTable(p syncrules.TablePattern) *Fault {
 
 func (p *plan) fault(t *table, faults Faults) {
 	p.faults = append(p.faults, faults...)
+	if t.kind == "r" || t.kind == "p" {
+		p.unfit[t.ownName()] = true
+	}
 	for _, pattern := range p.demand.patterns {
 		// A wildcard takes what it can; a table that is named has to work.
 		if !pattern.Wildcard && covers(pattern, t.rootSchema, t.rootName) {
@@ -204,6 +209,7 @@ func (s *Source) publish(ctx context.Context, p *plan) (*plan, map[uint32]bool, 
 		return nil, nil, err
 	}
 	for _, t := range again.missing {
+		again.unfit[t.ownName()] = true // also one that came since: it is published when the catalog is looked at next
 		if fs := broken[t.oid]; fs != nil {
 			again.fault(t, fs)
 		}

@@ -136,7 +136,7 @@ func reshape(rel *buckets.Relation, m *pgoutput.Relation) *buckets.Relation {
 	for i := range rel.Columns {
 		known[rel.Columns[i].Name] = &rel.Columns[i]
 	}
-	shaped := &buckets.Relation{OID: m.OID, Schema: rel.Schema, Name: rel.Name, Identity: m.Identity}
+	shaped := &buckets.Relation{OID: m.OID, Schema: rel.Schema, Name: rel.Name, Leaf: rel.Leaf, Identity: m.Identity}
 	for i, c := range m.Columns {
 		// An attribute number that no column has: what is stored under another one is not this column's.
 		col := buckets.Column{Attnum: -int16(i) - 1, Name: c.Name, Type: textType(c.Type), Typmod: c.Typmod, Key: c.Key, Varlena: true}

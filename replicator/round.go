@@ -24,11 +24,12 @@ func (d *driver) pending() []*task {
 	defer d.mu.Unlock()
 	var work []*task
 	for _, t := range d.s.store.Tables(d.s.cfg.Name) {
-		u := d.plan.unit(t.Relation.OID)
+		u := d.plan.unitOf(&t)
 		if u == nil || d.busy[t.ID] {
 			continue
 		}
-		changed := t.Phase != buckets.Registered && !sameRelation(t.Relation, u.rel) || d.s.reg.hasChanged(u.oid)
+		replaced := t.Relation.OID != u.oid
+		changed := replaced || t.Phase != buckets.Registered && !sameRelation(t.Relation, u.rel) || d.s.reg.hasChanged(u.oid)
 		// A deploy's new table of a relation leaves the others alone (I11): they are as complete as before.
 		begin := changed || t.Phase == buckets.Registered
 		marker := changed || begin && d.marked[u.oid]

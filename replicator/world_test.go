@@ -303,10 +303,21 @@ func (w *world) compare(queries ...string) {
 	}
 }
 
-// gone tells whether a tracked table is no longer one.
-func (w *world) gone(id buckets.TableID) bool {
+// gone tells whether nothing is tracked of a relation any more.
+func (w *world) gone(oid uint32) bool {
 	for _, t := range w.store.Tables("default") {
-		if t.ID == id {
+		if t.Relation.OID == oid {
+			return false
+		}
+	}
+	return true
+}
+
+// current tells whether each tracked table is of the relation that has its name now.
+func (w *world) current() bool {
+	for _, t := range w.store.Tables("default") {
+		const named = "SELECT count(*) FROM pg_class WHERE oid = $1::bigint::oid AND (relispartition OR relname = $2)"
+		if w.db.Value(named, int64(t.Relation.OID), t.Relation.Name) == "0" {
 			return false
 		}
 	}
