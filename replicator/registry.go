@@ -18,13 +18,14 @@ type registry struct {
 	relations map[uint32]*buckets.Relation // of the newest plan; a pointer stays while its meaning does
 	changed   map[uint32]bool              // the stream brought another shape
 	unknown   map[uint32]bool              // asked for already
+	kept      map[uint32]*buckets.Relation // a generation of it may have begun that plans don't know of yet
 	wake      chan struct{}                // capacity 1: the planner should look
 	doubt     chan struct{}                // capacity 1: the planner should look within doubtMax
 }
 
 func newRegistry() *registry {
 	return &registry{
-		relations: map[uint32]*buckets.Relation{}, changed: map[uint32]bool{}, unknown: map[uint32]bool{},
+		relations: map[uint32]*buckets.Relation{}, changed: map[uint32]bool{}, unknown: map[uint32]bool{}, kept: map[uint32]*buckets.Relation{},
 		wake: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
 	}
 }
@@ -35,8 +36,10 @@ func (r *registry) replace(units []*unit, tracked []buckets.Table) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := make(map[uint32]*buckets.Relation, len(units))
+	maps.Copy(next, r.kept)
 	for i := range tracked {
 		rel := tracked[i].Relation
+		delete(r.kept, rel.OID)
 		if next[rel.OID] = rel; r.relations[rel.OID] != nil {
 			next[rel.OID] = r.relations[rel.OID]
 		}
@@ -50,6 +53,18 @@ func (r *registry) replace(units []*unit, tracked []buckets.Table) {
 	if !maps.Equal(next, r.relations) {
 		r.relations = next
 		r.unknown = map[uint32]bool{}
+		r.version.Add(1)
+	}
+}
+
+// keep makes a relation known whose generation is about to begin, and keeps it so until the store tracks it: a plan that was made meanwhile
+// may not have it, because it was renamed away from where a later plan finds it again.
+func (r *registry) keep(rel *buckets.Relation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept[rel.OID] = rel
+	if r.relations[rel.OID] == nil {
+		r.relations[rel.OID] = rel
 		r.version.Add(1)
 	}
 }

@@ -103,6 +103,7 @@ func (d *driver) begin(ctx context.Context, work []*task) error {
 		if !t.begin {
 			continue
 		}
+		d.s.reg.keep(t.unit.rel)
 		gen, err := d.s.store.BeginGeneration(ctx, t.table.ID, t.unit.rel)
 		if errors.Is(err, buckets.ErrStaleGeneration) {
 			continue // not wanted any more

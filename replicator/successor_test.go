@@ -3,6 +3,7 @@ package replicator
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,92 @@ func TestTableReplacedBehindAHeldStream(t *testing.T) {
 		once.Do(func() { t.Error("no chunks were read") })
 		d.Exec("INSERT INTO away VALUES (9000, 'unseen', NULL); UPDATE items SET v = 'after' WHERE id % 2 = 0")
 		w.compare(itemTruth)
+	})
+}
+
+// TestSuccessorIsAwayForAWhile: the relation that takes over is called otherwise when the catalog is looked at next, and back when its chunks
+// are read. What the stream brings of it behind them counts, though the newest plan does not have it.
+func TestSuccessorIsAwayForAWhile(t *testing.T) {
+	d := pgtest.New(t)
+	d.Exec(itemTable)
+	var armed, away atomic.Bool
+	planned, release := make(chan struct{}), make(chan struct{})
+	run := func(sql string) {
+		if err := execute(context.Background(), d.URI(), sql); err != nil {
+			t.Error(err)
+		}
+	}
+	var w *world
+	w = newWorld(t, d, itemRules, func(cfg *Config) {
+		concurrent(cfg)
+		cfg.CatalogPoll = 20 * time.Millisecond
+		looks := 0
+		cfg.hooks.planning = func(ctx context.Context) {
+			if !away.Load() {
+				return
+			}
+			if looks++; looks == 2 { // the first one is over: its plan does not have the relation
+				close(planned)
+			}
+			if looks >= 2 {
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+			}
+		}
+		var begun, read sync.Once
+		cfg.hooks.step = func(name string, _ buckets.TableID) {
+			switch {
+			case !armed.Load():
+			case name == stepMarker:
+				begun.Do(func() {
+					run("ALTER TABLE items RENAME TO away")
+					away.Store(true)
+					<-planned
+				})
+			case name == stepBegin:
+				run("ALTER TABLE away RENAME TO items")
+			}
+		}
+		cfg.hooks.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) {
+			if armed.Load() {
+				read.Do(func() {
+					run("UPDATE items SET v = 'behind'")
+					w.catchUp(ctx)
+					close(release)
+				})
+			}
+		}
+	})
+	w.start()
+	w.compare(itemTruth)
+	armed.Store(true)
+	d.Exec(remake("items"))
+	w.until(w.current)
+	w.compare(itemTruth)
+}
+
+// TestTablesSwapNames: two tables that the rules read take each other's name, and back, while both are written. Neither replaces the other:
+// each is read anew under its new name.
+func TestTablesSwapNames(t *testing.T) {
+	const swap = "BEGIN; ALTER TABLE items RENAME TO away; ALTER TABLE others RENAME TO items; ALTER TABLE away RENAME TO others; COMMIT;"
+	const othersTruth = "SELECT 'others', id, json_build_object('id', id, 'v', v, 'big', big) FROM others"
+	modes(t, func(t *testing.T, mode func(*Config)) {
+		d := pgtest.New(t)
+		d.Exec(itemTable + strings.ReplaceAll(itemTable, "items", "others") + "UPDATE others SET v = 'other'; DELETE FROM others WHERE id % 2 = 0")
+		w := newWorld(t, d, itemRules+"  more:\n    data:\n      - SELECT id, v, big FROM others\n", func(cfg *Config) {
+			mode(cfg)
+			cfg.CatalogPoll = 20 * time.Millisecond
+		})
+		w.start()
+		w.compare(itemTruth, othersTruth)
+		for range 2 {
+			d.Exec("UPDATE items SET v = 'before' WHERE id < 9; UPDATE others SET id = id + 700 WHERE id % 3 = 0;" + swap +
+				"UPDATE items SET v = 'behind' WHERE id < 15; UPDATE others SET id = id + 900 WHERE id % 5 = 0; DELETE FROM others WHERE id = 7")
+			w.until(w.current)
+			w.compare(itemTruth, othersTruth)
+		}
 	})
 }
 
