@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -144,7 +145,7 @@ func (w *momentWorld) play(t *testing.T, mode func(*Config)) {
 	}
 	w.armed = true
 	w.start()
-	w.until(w.happened)
+	w.until(func() bool { return w.happened() && w.current() })
 	w.compare(truth...)
 	w.pending.Wait()
 	w.each(`UPDATE %s SET v = 'later' WHERE id %% 2 = 0; UPDATE %[1]s SET id = id + 2000 WHERE id %% 5 = 0; DELETE FROM %[1]s WHERE id %% 7 = 0;
@@ -290,6 +291,8 @@ func (w *momentWorld) happened() bool {
 // because the slot was lost.
 func (w *momentWorld) follow(ctx context.Context) {
 	if w.cfg.Snapshot.Concurrent && !w.hold && (!w.again || w.remade || w.at != stepBegin) {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute) // who stops the source waits for its hooks
+		defer cancel()
 		w.catchUp(ctx)
 	}
 }
