@@ -33,6 +33,9 @@ func newBench(ctx context.Context, o *options, stderr io.Writer) (_ *bench, err 
 		o: o, sizes: sizesOf(o.rows, o.quick), progress: newProgress(stderr), filled: map[*replica]bool{},
 		key: auth.JWK{Kty: "oct", Alg: "HS256", Kid: "bench", K: base64.RawURLEncoding.EncodeToString(secret)},
 	}
+	if o.wide > 0 {
+		b.sizes.wide = o.wide
+	}
 	if o.profile != "" {
 		if err := os.MkdirAll(o.profile, 0o755); err != nil {
 			return nil, err

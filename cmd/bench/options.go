@@ -18,6 +18,7 @@ const (
 // options are the flags.
 type options struct {
 	rows       int
+	wide       int // MiB, 0 for what follows from rows
 	quick      bool
 	scenarios  []scenario
 	json       bool
@@ -33,6 +34,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error is shown by the caller
 	flags.IntVar(&o.rows, "rows", rowsDefault, "`number` of rows in the table; all other sizes follow from it")
+	flags.IntVar(&o.wide, "wide", 0, "`MiB` of the table with wide rows (default: what follows from -rows)")
 	flags.BoolVar(&o.quick, "quick", false, fmt.Sprintf("measure with %d rows and few repetitions", rowsQuick))
 	flags.StringVar(&names, "run", "", "measure only these `scenarios`, separated by commas")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
@@ -55,6 +57,9 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	}
 	if o.rows < rowsMin {
 		return nil, fmt.Errorf("-rows %d: want at least %d", o.rows, rowsMin)
+	}
+	if o.wide < 0 {
+		return nil, fmt.Errorf("-wide %d: want at least 1", o.wide)
 	}
 	var err error
 	o.scenarios, err = choose(names)

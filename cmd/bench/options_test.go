@@ -14,9 +14,9 @@ func TestParseOptions(t *testing.T) {
 		rows int
 		runs string
 	}{
-		{"", 1_000_000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
-		{"-quick", 100_000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
-		{"-quick -rows 5000", 5000, "initial owners stream singles restart latency download fresh fanout concern idle updates growth"},
+		{"", 1_000_000, "initial wide owners stream singles restart latency download fresh fanout concern idle updates growth"},
+		{"-quick", 100_000, "initial wide owners stream singles restart latency download fresh fanout concern idle updates growth"},
+		{"-quick -rows 5000", 5000, "initial wide owners stream singles restart latency download fresh fanout concern idle updates growth"},
 		{"--run stream,initial", 1_000_000, "initial stream"},
 	} {
 		o, err := parseOptions(strings.Fields(c.args), io.Discard)
@@ -36,8 +36,9 @@ func TestParseOptions(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	for args, want := range map[string]string{
-		"-run initial,nonsense": "no such scenario; there are initial, owners,",
+		"-run initial,nonsense": "no such scenario; there are initial, wide, owners,",
 		"-rows 10":              "-rows 10: want at least 1000",
+		"-wide -1":              "-wide -1: want at least 1",
 		"-rows many":            `invalid value "many"`,
 		"more":                  `unexpected argument "more"`,
 	} {
@@ -64,7 +65,7 @@ func TestHelpListsScenarios(t *testing.T) {
 // The sizes of the default are those of the targets, and the smallest run has something to do everywhere.
 func TestSizes(t *testing.T) {
 	want := sizes{
-		rows: 1_000_000, owners: 1000, backlog: 100_000, singles: 20_000, large: 200_000, own: 200,
+		rows: 1_000_000, wide: 256, owners: 1000, backlog: 100_000, singles: 20_000, large: 200_000, own: 200,
 		fresh: 100, fanout: 500, idle: 5000, commits: 500, rounds: 40, repeats: 5, together: time.Second,
 	}
 	if got := sizesOf(rowsDefault, false); got != want {

@@ -14,14 +14,16 @@ type replica struct {
 	name  string
 	table string
 	rules string
+	tight bool // snapshots are concurrent, whatever the flags say, in tightMemory
 }
 
 var (
-	globalReplica = &replica{"weir_global", items, rulesGlobal(items)}
-	tenthReplica  = &replica{"weir_tenth", tenth, rulesGlobal(tenth)}
-	manyReplica   = &replica{"weir_many", many, rulesByOwner(many)}
-	ownersReplica = &replica{"weir_owners", items, rulesByOwner(items)}
-	servedReplica = &replica{"weir_served", served, rulesByOwner(served)}
+	globalReplica = &replica{name: "weir_global", table: items, rules: rulesGlobal(items)}
+	wideReplica   = &replica{name: "weir_wide", table: wide, rules: rulesGlobal(wide), tight: true}
+	tenthReplica  = &replica{name: "weir_tenth", table: tenth, rules: rulesGlobal(tenth)}
+	manyReplica   = &replica{name: "weir_many", table: many, rules: rulesByOwner(many)}
+	ownersReplica = &replica{name: "weir_owners", table: items, rules: rulesByOwner(items)}
+	servedReplica = &replica{name: "weir_served", table: served, rules: rulesByOwner(served)}
 )
 
 // rulesGlobal gives everybody the same bucket.
@@ -55,8 +57,16 @@ snapshot: {concurrent: %t, memory_limit: %d}
 log: {level: warn}
 `
 
-// memoryLimit of snapshots is the default.
-var memoryLimit = config.Default().Snapshot.MemoryLimit
+// tightMemory is the limit that the target of memory was set for.
+const tightMemory = 128 * config.MiB
+
+// memoryLimit of snapshots is the default, but for a tight replica.
+func (r *replica) memoryLimit() config.Bytes {
+	if r.tight {
+		return tightMemory
+	}
+	return config.Default().Snapshot.MemoryLimit
+}
 
 func (b *bench) storePath(r *replica) string { return filepath.Join(b.dir, r.name+".db") }
 
@@ -67,7 +77,7 @@ func (b *bench) configure(r *replica) (file string, err error) {
 		return "", err
 	}
 	text := fmt.Sprintf(configText, b.pg.uri, r.name, r.name, b.storePath(r), rules,
-		audience, b.key.Kid, b.key.K, b.o.concurrent, memoryLimit)
+		audience, b.key.Kid, b.key.K, b.o.concurrent || r.tight, r.memoryLimit())
 	file = filepath.Join(b.dir, r.name+".yaml")
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }

@@ -15,6 +15,7 @@ type scenario struct {
 // scenarios in the order of the table, which is also that in which stores are made and used.
 var scenarios = []scenario{
 	{"initial", "a table into one global bucket, memory and store size", runInitial},
+	{"wide", "memory of a concurrent snapshot of rows of a MiB", runWide},
 	{"owners", "the same table into a bucket for each owner", runOwners},
 	{"stream", "a backlog of transactions of 100 rows", runBacklog},
 	{"singles", "a backlog of transactions of one row", runSingles},

@@ -6,6 +6,7 @@ import "time"
 // as a big one; with the default of a million they are those of the table of targets.
 type sizes struct {
 	rows   int // of bench_items
+	wide   int // of bench_wide, of a MiB each
 	owners int // of bench_items
 
 	backlog int // rows changed, in transactions of backlogBatch
@@ -28,7 +29,7 @@ const backlogBatch = 100
 
 func sizesOf(rows int, quick bool) sizes {
 	s := sizes{
-		rows: rows, owners: min(1000, rows/100),
+		rows: rows, wide: min(256, rows/100), owners: min(1000, rows/100),
 		backlog: min(100_000, rows/2), singles: min(20_000, rows/10),
 		large: min(200_000, rows/2), own: min(200, rows/50),
 		fresh: min(100, rows/1000), fanout: min(500, rows/500), idle: min(5000, rows/200),

@@ -33,14 +33,23 @@ func runInitial(ctx context.Context, b *bench) ([]result, error) {
 			Limit: float64(table) / mib, Figure: float64(file.Size()) / mib, targets: []target{timesLimit(1)},
 		},
 	}
-	if took.peak > 0 {
-		results = append(results, result{
-			What: "peak RssAnon while snapshotting", Unit: mebibytes, LimitOf: "snapshot.memory_limit",
-			Limit: float64(memoryLimit) / mib, Figure: float64(took.peak) / mib,
-			targets: []target{overLimit(snapshotMargin, mebibytes)},
-		})
+	return append(results, took.memory("peak RssAnon while snapshotting", globalReplica)...), nil
+}
+
+// runWide reads rows of a MiB in concurrent chunks: as much memory as a snapshot can need.
+func runWide(ctx context.Context, b *bench) ([]result, error) {
+	took, err := b.snapshot(ctx, wideReplica, user(0), b.sizes.wide)
+	if err != nil {
+		return nil, err
 	}
-	return results, nil
+	if err := b.stopWeir(); err != nil {
+		return nil, err
+	}
+	if err := b.discard(ctx, wideReplica); err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("peak RssAnon, %s rows of 1 MiB, concurrent", thousands(fmt.Sprint(b.sizes.wide)))
+	return took.memory(what, wideReplica), nil
 }
 
 func runOwners(ctx context.Context, b *bench) ([]result, error) {
@@ -67,6 +76,17 @@ func (s *snapshotRun) rate(what string, part float64) result {
 		What: what, Unit: rowsPerSecond, LimitOf: "COPY TO STDOUT, one connection",
 		Limit: s.limit, Figure: s.figure, targets: []target{partOfLimit(part)},
 	}
+}
+
+// memory is a line of the table, or none where the peak is not known.
+func (s *snapshotRun) memory(what string, r *replica) []result {
+	if s.peak == 0 {
+		return nil
+	}
+	return []result{{
+		What: what, Unit: mebibytes, LimitOf: "snapshot.memory_limit", Limit: float64(r.memoryLimit()) / mib, Figure: float64(s.peak) / mib,
+		targets: []target{overLimit(snapshotMargin, mebibytes)},
+	}}
 }
 
 // snapshot starts weir on an empty store and measures the time from the start of the process to the first checkpoint. The user must

@@ -5,12 +5,13 @@ import (
 	"fmt"
 )
 
-// The tables. All have the same shape.
+// The tables. All but bench_wide have the same shape.
 const (
 	items  = "bench_items"  // as many rows as asked for, spread evenly over owners
 	served = "bench_served" // owners with many rows, with few, and one for each client
 	tenth  = "bench_tenth"  // like bench_items, a tenth of its rows
 	many   = "bench_many"   // like bench_items, of many owners with few rows
+	wide   = "bench_wide"   // rows of a MiB
 )
 
 // Owners in bench_served that are no clients' own.
@@ -41,6 +42,12 @@ SELECT md5(i::text)::uuid, %[4]s, rpad('Item ' || i || ' ' || md5('t' || i), 40,
 FROM generate_series(%[2]d, %[3]d) i;
 `
 
+// wideQuery makes %[2]d rows of a MiB, each of 4 KiB of noise that is repeated.
+const wideQuery = `CREATE TABLE %[1]s (id int PRIMARY KEY, body text NOT NULL);
+ALTER TABLE %[1]s ALTER body SET STORAGE EXTERNAL;
+INSERT INTO %[1]s SELECT i, repeat((SELECT string_agg(md5(i || '.' || j), '') FROM generate_series(1, 128) j), 256) FROM generate_series(1, %[2]d) i;
+`
+
 // idOf is the SQL of the id of row i.
 const idOf = "md5((%s)::text)::uuid"
 
@@ -51,9 +58,12 @@ func (b *bench) need(ctx context.Context, table string) error {
 	}
 	b.progress.step("fill %s", table)
 	sql := "CREATE TABLE " + table + itemsShape + ";\n"
-	if table == served {
+	switch table {
+	case served:
 		sql += b.sizes.fillServed()
-	} else {
+	case wide:
+		sql = fmt.Sprintf(wideQuery, wide, b.sizes.wide)
+	default:
 		sql += fmt.Sprintf(fillQuery, table, 1, b.sizes.rowsOf(table), fmt.Sprintf("i %% %d", b.sizes.ownersOf(table)))
 	}
 	if err := b.pg.exec(ctx, sql); err != nil {
@@ -68,8 +78,11 @@ func (b *bench) need(ctx context.Context, table string) error {
 
 // rowsOf is how many rows a table other than bench_served has.
 func (s sizes) rowsOf(table string) int {
-	if table == tenth {
+	switch table {
+	case tenth:
 		return s.rows / 10
+	case wide:
+		return s.wide
 	}
 	return s.rows
 }
