@@ -67,8 +67,8 @@ type table struct {
 	whole   bool          // images of the generation's rows are whole rows
 	copy    *storage.Copy // how far it is built from another table (copy.go), nil: it is not
 	fence   *marker
-	runs    int       // that are not merged; the writer's own
-	fitting *Relation // the newest one whose shape was found to be Relation's
+	runs    storage.RunStats // the writer's own
+	fitting *Relation        // the newest one whose shape was found to be Relation's
 
 	verified bool            // a fence was passed since the chunk phase: only what was re-read since the last one is unverified
 	fresh    map[string]bool // keys of the rows that were re-read since the last fence

@@ -20,9 +20,9 @@
 // because they are TOASTed are kept beside it if the row has at least 1 KiB of text; others are read again when they are missed.
 // Options.RowImages keeps none, or whole rows.
 //
-// The new rows of a chunk come with random keys, all over the tree of row states. They are put down as a sorted run, and merged into the
-// tree when no more chunks come or many runs are there (merge.go; storage/runs.go has the reason and the figures). Reading a row
-// looks in both places, so nothing else knows of runs.
+// Row states come with random keys, all over the tree of them. Those of single commits go to a small tree in front of it, those of a
+// chunk or of many commits at once become a sorted run, and runs are merged into the tree when they are many or have grown large beside
+// it (merge.go; storage/runs.go has the reason and the figures). Reading a row looks in all places, so nothing else knows of them.
 //
 // A chunk is one job before clients are served, and some portions while they are, so that a commit of the active version never waits for a
 // whole one (portion.go).

@@ -132,13 +132,6 @@ func (b *batch) writeRows() error {
 	return nil
 }
 
-func (b *batch) writeState(p *rowPut) error {
-	if p.encoded == nil {
-		return b.tx.DeleteRow(p.row.full)
-	}
-	return b.tx.PutRow(p.row.full, p.encoded)
-}
-
 func (b *batch) writeImages(p *rowPut) error {
 	r := p.row
 	if p.encoded == nil {

@@ -4,63 +4,63 @@ import (
 	"github.com/weirsync/weir/storage"
 )
 
-// runLimits say when rows stand in runs (storage/runs.go).
+// runLimits say when runs of row states are merged (storage/runs.go).
 type runLimits struct {
-	// rows is how many new rows of a table in one batch become a run: a chunk's, or those of a large load. Fewer are put where they
-	// belong at once.
-	rows int
-
 	// most is how many runs a table has before they are merged although it is still read. A lookup asks the filter of each; and the
 	// more there are, the fewer pages a merge writes for each row.
 	most int
+
+	// share of a table's merged rows must be in runs before they are merged: a merge rewrites nearly all of the tree.
+	share uint64
 
 	// step is how many rows one step of merging moves: some twenty milliseconds of work.
 	step int
 }
 
-var defaultRuns = runLimits{rows: 4096, most: 48, step: 20_000}
+var defaultRuns = runLimits{most: 48, share: 4, step: 20_000}
 
-// writeTable puts the states of a table's rows, which come in key order; many new ones become a run.
+// writeTable puts the states of a table's rows, which come in key order, with their images and marks.
 func (b *batch) writeTable(t *table, rows []rowPut) error {
-	var run []storage.NewRow
+	puts := make([]storage.RowPut, len(rows))
 	for i := range rows {
-		if p := &rows[i]; p.fresh() {
-			run = append(run, storage.NewRow{Key: p.row.full, State: p.encoded})
-		}
+		puts[i] = storage.RowPut{Key: rows[i].row.full, State: rows[i].encoded}
 	}
-	runs := len(run) >= b.s.runs.rows
+	if err := b.putStates(t, puts); err != nil {
+		return err
+	}
 	for i := range rows {
-		p := &rows[i]
-		if !runs || !p.fresh() {
-			if err := b.writeState(p); err != nil {
-				return err
-			}
-		}
-		if err := b.writeImages(p); err != nil {
+		if err := b.writeImages(&rows[i]); err != nil {
 			return err
 		}
-		if err := b.writeMark(p); err != nil {
+		if err := b.writeMark(&rows[i]); err != nil {
 			return err
 		}
 	}
-	if !runs {
-		return nil
-	}
-	t.runs++
-	return b.tx.PutRun(t.ID, run)
+	return nil
 }
 
-// fresh reports whether the file has nothing of the row.
-func (p *rowPut) fresh() bool { return !p.row.exists && p.encoded != nil }
+// putStates puts row states of a table, which come in key order.
+func (b *batch) putStates(t *table, puts []storage.RowPut) error {
+	if err := b.tx.PutRows(t.ID, puts); err != nil {
+		return err
+	}
+	return b.s.catalog.countRuns(b.tx, t)
+}
 
-// merging returns the table with the most runs, if those are to be merged: they are many, or no chunk brings more.
+// merging returns the table with the most runs that are to be merged.
 func (c *catalog) merging(limits runLimits) (most *table) {
 	for _, t := range c.tables {
-		if t.runs > 0 && (t.runs >= limits.most || t.Phase != Chunking) && (most == nil || t.runs > most.runs) {
+		if t.mergeable(limits) && (most == nil || t.runs.Runs > most.runs.Runs) {
 			most = t
 		}
 	}
 	return most
+}
+
+// mergeable reports whether the table's runs are to be merged: they are many, or no chunk brings more and they have grown large.
+func (t *table) mergeable(limits runLimits) bool {
+	r := &t.runs
+	return r.Merging || r.Runs > 0 && (r.Runs >= limits.most || t.Phase != Chunking && r.Rows*limits.share >= r.Base)
 }
 
 // merge does one step.
@@ -72,7 +72,7 @@ func (b *batch) merge() error {
 	return b.s.catalog.countRuns(b.tx, t)
 }
 
-// countRuns notes how many runs the table has in the file.
+// countRuns notes what runs the table has in the file.
 func (c *catalog) countRuns(tx *storage.Tx, t *table) (err error) {
 	t.runs, err = tx.Runs(t.ID)
 	return err

@@ -7,9 +7,9 @@ import (
 	"github.com/weirsync/weir/storage"
 )
 
-func (h *harness) runs(id TableID) (n int) {
-	h.must(h.db.View(func(tx *storage.Tx) (err error) { n, err = tx.Runs(id); return err }))
-	return n
+func (h *harness) runs(id TableID) (r storage.RunStats) {
+	h.must(h.db.View(func(tx *storage.Tx) (err error) { r, err = tx.Runs(id); return err }))
+	return r
 }
 
 // The new rows of a chunk stand in a run until no more chunks come. They can be changed, deleted and met again meanwhile, and a restart in
@@ -23,11 +23,11 @@ func TestChunksBecomeRuns(t *testing.T) {
 	row := func(i int, n string) Tuple { return tuple(fmt.Sprint(i), "ann", n, nil) }
 	var rows []Tuple
 	want := map[string]string{}
-	for i := range defaultRuns.rows {
+	for i := range storage.RunRows {
 		rows, want[fmt.Sprint(i)] = append(rows, row(i, "0")), "0"
 	}
 	h.chunk(items, false, rows...)
-	if n := h.runs(tab.ID); n != 1 {
+	if n := h.runs(tab.ID).Runs; n != 1 {
 		t.Fatalf("%d runs after a chunk, want 1", n)
 	}
 	h.stream(upd(items, "7", "ann", "1", nil), del(items, "8"))
@@ -47,7 +47,7 @@ func TestChunksBecomeRuns(t *testing.T) {
 	delete(want, "12")
 	delete(want, "999")
 	h.reopen()
-	for deadline := 1000; h.runs(tab.ID) > 0; deadline-- {
+	for deadline := 1000; h.runs(tab.ID).Runs > 0; deadline-- {
 		if deadline == 0 {
 			t.Fatal("the runs are not merged")
 		}

@@ -71,8 +71,7 @@ func (b *batch) stripTable(t *table) error {
 			}
 		}
 	}
-	type put struct{ key, row []byte }
-	var puts []put
+	var puts []storage.RowPut
 	var next []byte
 	seen := 0
 	err := b.tx.Rows(t.ID, t.strip.Next, func(key []byte, row storage.Row) (bool, error) {
@@ -82,17 +81,15 @@ func (b *batch) stripTable(t *table) error {
 		}
 		had, err := b.forget(&row)
 		if had {
-			puts = append(puts, put{storage.RowKey(nil, t.ID, key), storage.AppendRow(nil, key, &row)})
+			puts = append(puts, storage.RowPut{Key: storage.RowKey(nil, t.ID, key), State: storage.AppendRow(nil, key, &row)})
 		}
 		return true, err
 	})
 	if err != nil {
 		return err
 	}
-	for _, p := range puts {
-		if err := b.tx.PutRow(p.key, p.row); err != nil {
-			return err
-		}
+	if err := b.putStates(t, puts); err != nil {
+		return err
 	}
 	b.change(t, func() {
 		if t.strip.Next = next; next == nil {

@@ -13,7 +13,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-const formatName = "weir store 2"
+const formatName = "weir store 3"
 
 // Names of the sections; doc.go says what is in them.
 const (
@@ -27,6 +27,7 @@ const (
 	secNames       = "names"
 	secBuckets     = "buckets"
 	secOps         = "ops"
+	secRecent      = "recent"
 	secRows        = "rows"
 	secRuns        = "runs"
 	secImages      = "images"
@@ -40,7 +41,7 @@ const (
 
 var sections = []string{
 	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
-	secBuckets, secOps, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
+	secBuckets, secOps, secRecent, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
 }
 
 // DB is an open store file. Any number of View run beside one Update.
@@ -52,6 +53,8 @@ type DB struct {
 	writing sync.Mutex // held by each Update, and while the file is exchanged
 	copy    *fileCopy  // guarded by writing; nil unless the file is being copied
 	filters filters    // guarded by writing
+	recents recents    // guarded by writing
+	runRows int        // RunRows, or what a test set
 	broken  error      // guarded by writing; why nothing can be written any more
 
 	copying atomic.Pointer[fileCopy] // is copy, for those who ask how far it is
@@ -70,7 +73,7 @@ func Open(path string, fresh Counters) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, bolt: b, filters: filters{}}
+	db := &DB{path: path, bolt: b, filters: filters{}, recents: recents{}, runRows: RunRows}
 	empty, err := db.recognise(path)
 	if err == nil && empty {
 		err = db.layout(fresh)
@@ -163,6 +166,9 @@ func (db *DB) layout(fresh Counters) error {
 // Close closes the file. All transactions must have ended.
 func (db *DB) Close() error { return db.file().Close() }
 
+// SetRunRows sets RunRows: for tests, before the first Update.
+func (db *DB) SetRunRows(n int) { db.runRows = n }
+
 // NoSync turns fsync off: for tests that make thousands of stores and crash none of them by force.
 func (db *DB) NoSync() { db.file().NoSync = true }
 
@@ -195,7 +201,7 @@ func (db *DB) Update(fn func(*Tx) error) error {
 	var changes []change
 	err := db.file().Update(func(b *bolt.Tx) error {
 		tx := newTx(b)
-		tx.filters = db.filters
+		tx.filters, tx.recents, tx.runRows = db.filters, db.recents, db.runRows
 		if db.copy != nil {
 			tx.changes = &changes
 		}
@@ -203,6 +209,7 @@ func (db *DB) Update(fn func(*Tx) error) error {
 	})
 	if err != nil {
 		clear(db.filters) // they tell of runs as the transaction would have left them
+		clear(db.recents)
 		return err
 	}
 	db.copy.note(changes)
@@ -214,7 +221,9 @@ type Tx struct {
 	bolt    *bolt.Tx
 	sec     map[string]*section
 	runs    map[TableID]*runs
-	filters filters   // nil in a View
+	filters filters // nil in a View
+	recents recents // nil in a View
+	runRows int
 	changes *[]change // where they are noted for a copy of the file, or nil
 }
 

@@ -82,7 +82,7 @@ func fill(t *testing.T) string {
 			tx.PutTable(1, Table{Relation: []byte("{}"), Definitions: []DefinitionID{7}, Generation: 1}),
 			tx.PutString(1, "lists"),
 			tx.PutName(7, []byte("g[]"), 1), tx.PutBucket(1, &bucket), tx.PutBlock(1, 100, bl.Encode()),
-			tx.PutRow(RowKey(nil, 1, []byte("k")), AppendRow(nil, []byte("k"), &row)),
+			tx.PutRows(1, []RowPut{{RowKey(nil, 1, []byte("k")), AppendRow(nil, []byte("k"), &row)}}),
 			tx.PutParam(&Param{Definition: 7, Lookup: []byte("l"), Row: 1, Digest: digest, ID: 101, Values: []byte("v")}),
 			tx.PutCounters(Counters{Op: 102, Bucket: 2, Definition: 8, Table: 2, Version: 2, String: 2}),
 			tx.PutCheckpoint(Checkpoint{Op: 101, Version: 1}),
@@ -117,13 +117,13 @@ func TestCheckFinds(t *testing.T) {
 			b[3] ^= 1
 			return tx.PutBlock(1, 100, b)
 		}},
-		{"its live objects are not the rows", func(tx *Tx) error { return tx.DeleteRow(key) }},
+		{"its live objects are not the rows", func(tx *Tx) error { return tx.PutRows(1, []RowPut{{Key: key}}) }},
 		{"row states and parameter rows differ", func(tx *Tx) error {
 			return tx.PutParam(&Param{Definition: 7, Lookup: []byte("l"), Row: 1, Digest: digest, ID: 101, Gone: true})
 		}},
 		{"leads to the wrong bucket", func(tx *Tx) error { return tx.PutName(7, []byte("h[]"), 1) }},
 		{"is not below the next op id", func(tx *Tx) error { return tx.PutCounters(Counters{Op: 50, Version: 9}) }},
-		{"bad row state", func(tx *Tx) error { return tx.PutRow(key, []byte{0xff}) }},
+		{"bad row state", func(tx *Tx) error { return tx.PutRows(1, []RowPut{{key, []byte{0xff}}}) }},
 		{"its mark does not fit", func(tx *Tx) error { return tx.PutMark(key, &Mark{}) }},
 		{"belong to a row", func(tx *Tx) error { return tx.PutImages([]byte("\x00\x00\x00\x01zzz"), AppendImages(nil, nil)) }},
 		{"version 1 is of definition 55, which does not exist", func(tx *Tx) error {

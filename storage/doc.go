@@ -1,13 +1,13 @@
 // Package storage is the bbolt file of a weir: its keys, codecs, transactions and check. It knows bytes, not rules: package
 // buckets decides what to write, this package how it stands on disk.
 //
-// # Format version 2
+// # Format version 3
 //
 // One bbolt file. Each section is a top-level bbolt bucket; all integers in keys are big-endian, so that cursors walk in order.
 // Text records are JSON, hot records are binary. uv is an unsigned varint, bytes is uv length + bytes.
 //
 //	section      key                                value
-//	meta         "format"                           "weir store 2"
+//	meta         "format"                           "weir store 3"
 //	             "counters"                         next ids, see below
 //	             "checkpoint"                       the published checkpoint, see below
 //	             "write floor"                      u64 greatest number that a forgotten write checkpoint had
@@ -21,10 +21,12 @@
 //	names        u64 definition | name or hash      u64 bucket
 //	buckets      u64 bucket                         bucket state
 //	ops          u64 bucket | u64 last op id        op block
-//	rows         u32 table | row key                row state
-//	runs         u32 table | u32 0                  u32 first run, u32 next, u32 merging, bytes merged up to (runs.go)
-//	             u32 table | u32 run | row key      up to about 8 KiB of rows that are not in section rows yet, the last one with that
-//	                                                key: (bytes row key, bytes row state) each
+//	recent       u32 table | row key                row state, the newest (runs.go)
+//	runs         u32 table | u32 0                  u32 first run, u32 next, u32 merging, uv rows, uv rows in section rows,
+//	                                                bytes merged up to
+//	             u32 table | u32 run | row key      up to about 8 KiB of rows, the last one with that key: (bytes row key,
+//	                                                bytes row state) each; of a row in several runs the one in the newest counts
+//	rows         u32 table | row key                row state, if neither recent nor runs has the row
 //	images       u32 table | row key                row image: texts that can be unchanged TOAST
 //	marks        u32 table | row key                tombstone, or partial row
 //	params       u64 definition | bytes lookup |    values
@@ -82,7 +84,7 @@
 //	| uv count | count x (uv definition, bytes lookup, 8 digest)                                         |
 //	+----------+-----------------------------------------------------------------------------------------+
 //
-// What rows has hides what runs has; of generation 0 and a tombstone, it hides a row that was deleted.
+// A tombstone of generation 0 stands in recent or runs for a row that was deleted, while an older place has it.
 //
 // A lookup is opaque here; package buckets hashes those above 1 KiB, so that a key stays below bbolt's 32 KiB.
 //

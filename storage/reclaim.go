@@ -7,9 +7,18 @@ import (
 // The methods here remove what nothing names any more, up to limit keys at a time; more tells whether some are left. What is left is
 // what the next call finds, so nothing has to be remembered over a crash.
 
-// DropRows removes row states of a table with their images and marks.
+// DropRows removes row states of a table with their images and marks. Those in runs are merged first, so that no older state of a row comes to
+// light, which may name what is not there any more.
 func (tx *Tx) DropRows(table TableID, limit int) (more bool, err error) {
-	if more, err := tx.dropRuns(table, limit); err != nil || more {
+	if err := tx.drain(table); err != nil {
+		return false, err
+	}
+	r, err := tx.runsOf(table)
+	if err != nil {
+		return false, err
+	}
+	if r.count() > 0 {
+		_, err := tx.MergeRuns(table, limit)
 		return true, err
 	}
 	keys := first(tx.section(secRows), appendU32(nil, uint32(table)), limit)
@@ -18,39 +27,8 @@ func (tx *Tx) DropRows(table TableID, limit int) (more bool, err error) {
 			return false, err
 		}
 	}
-	return len(keys) == limit, nil
-}
-
-// dropRuns removes what a table's runs have, whole blocks, also of rows that section rows hides.
-func (tx *Tx) dropRuns(table TableID, limit int) (more bool, err error) {
-	r, err := tx.runsOf(table)
-	if err != nil {
-		return false, err
-	}
-	var rows, blocks [][]byte
-	for n := r.first; n < r.next && !more; n++ {
-		c, err := tx.runCursor(table, n, nil)
-		for ; err == nil && c.key != nil && !more; err = c.next() {
-			rows = append(rows, RowKey(nil, table, c.key))
-			if c.blockEnds() {
-				blocks = append(blocks, c.at)
-				more = len(rows) >= limit
-			}
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	for _, k := range rows {
-		if err := tx.dropRow(k); err != nil {
-			return false, err
-		}
-	}
-	if err := deleteAll(tx.section(secRuns), blocks); err != nil || more {
-		return more, err
-	}
-	tx.endRuns(table, r, r.next)
-	return false, tx.putRuns(table, r)
+	r.base -= min(r.base, uint64(len(keys)))
+	return len(keys) == limit, tx.putRuns(table, r)
 }
 
 // dropRow removes all that stands under a row's key.

@@ -132,40 +132,19 @@ func RowKey(b []byte, table TableID, key []byte) []byte {
 
 func tableOf(fullKey []byte) TableID { return TableID(binary.BigEndian.Uint32(fullKey)) }
 
-// Row returns the state of the row at fullKey (RowKey); ok is false if there is none. A deleted row can stay for a while as a tombstone of
-// generation 0. The bytes belong to the transaction.
+// Row returns the state of the row at fullKey (RowKey); ok is false if there is none. The bytes belong to the transaction.
 func (tx *Tx) Row(fullKey []byte) (r Row, ok bool, err error) {
-	b := tx.section(secRows).Get(fullKey)
+	b := tx.section(secRecent).Get(fullKey)
 	if b == nil {
-		b, err = tx.stateInRun(fullKey)
+		b, err = tx.below(fullKey)
 	}
-	if b == nil {
+	if b == nil || bytes.Equal(b, gone) {
 		return Row{}, false, err
 	}
 	if r, ok = DecodeRow(fullKey[4:], b); !ok {
 		return Row{}, false, corrupt(secRows, fullKey, "bad row state")
 	}
 	return r, true, nil
-}
-
-// PutRow stores an encoded row state.
-func (tx *Tx) PutRow(fullKey, encoded []byte) error { return tx.section(secRows).Put(fullKey, encoded) }
-
-// DeleteRow removes the row's state, image and mark.
-func (tx *Tx) DeleteRow(fullKey []byte) error {
-	for _, s := range []string{secImages, secMarks} {
-		if err := tx.section(s).Delete(fullKey); err != nil {
-			return err
-		}
-	}
-	state, err := tx.stateInRun(fullKey)
-	if err != nil {
-		return err
-	}
-	if state != nil {
-		return tx.section(secRows).Put(fullKey, hiding)
-	}
-	return tx.section(secRows).Delete(fullKey)
 }
 
 // Rows visits a table's row states with key >= from in key order until visit returns false. Nothing may be written meanwhile.
@@ -175,7 +154,7 @@ func (tx *Tx) Rows(table TableID, from []byte, visit func(key []byte, r Row) (bo
 		return err
 	}
 	return walkRows(cursors, func(c *rowCursor) (bool, error) {
-		if bytes.Equal(c.state, hiding) {
+		if bytes.Equal(c.state, gone) {
 			return true, nil
 		}
 		r, ok := DecodeRow(c.key, c.state)

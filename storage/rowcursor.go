@@ -3,17 +3,19 @@ package storage
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
-// rowCursor stands at a row of section rows, or of a run. key is nil behind the last one.
+// rowCursor stands at a row of section recent or rows, or of a run. key is nil behind the last one.
 type rowCursor struct {
 	section    *section
 	cursor     cursor
 	prefix     []byte
 	run        bool
-	at         []byte  // a run: key of the block
-	block      decoder // a run: the rest of the block
-	key, state []byte  // without the table; they belong to the transaction
+	at         []byte   // a run: key of the block
+	block      decoder  // a run: the rest of the block
+	passed     [][]byte // a run: keys of the blocks that were read to their ends
+	key, state []byte   // without the table; they belong to the transaction
 }
 
 type cursor interface {
@@ -21,9 +23,9 @@ type cursor interface {
 	Next() (key, value []byte)
 }
 
-// rowCursor stands at the first row of section rows with a key >= from.
-func (tx *Tx) rowCursor(table TableID, from []byte) (*rowCursor, error) {
-	s := tx.section(secRows)
+// rowCursor stands at the first row of section recent or rows with a key >= from.
+func (tx *Tx) rowCursor(section string, table TableID, from []byte) (*rowCursor, error) {
+	s := tx.section(section)
 	c := &rowCursor{section: s, cursor: s.Cursor(), prefix: appendU32(nil, uint32(table))}
 	return c, c.take(c.cursor.Seek(append(c.prefix[:4:4], from...)))
 }
@@ -47,6 +49,9 @@ func (tx *Tx) runCursor(table TableID, n uint32, from []byte) (*rowCursor, error
 func (c *rowCursor) next() error {
 	if c.run && len(c.block.b) > 0 {
 		return c.decode()
+	}
+	if c.run {
+		c.passed = append(c.passed, c.at)
 	}
 	return c.take(c.cursor.Next())
 }
@@ -103,18 +108,27 @@ func walkRows(cursors []*rowCursor, visit func(*rowCursor) (bool, error)) error 
 	}
 }
 
-// allRows returns cursors over a table's rows with a key >= from: section rows first, which hides the runs.
+// allRows returns cursors over a table's rows with a key >= from, the newest first.
 func (tx *Tx) allRows(table TableID, from []byte) ([]*rowCursor, error) {
 	r, err := tx.runsOf(table)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := tx.rowCursor(table, from)
+	recent, err := tx.rowCursor(secRecent, table, from)
 	if err != nil {
 		return nil, err
 	}
-	cursors := []*rowCursor{stored}
-	for n := r.first; n < r.next; n++ {
+	inRuns, err := tx.runCursors(table, r, r.next, from)
+	if err != nil {
+		return nil, err
+	}
+	base, err := tx.rowCursor(secRows, table, from)
+	return slices.Concat([]*rowCursor{recent}, inRuns, []*rowCursor{base}), err
+}
+
+// runCursors returns cursors over what is not merged of the runs below next, the newest first.
+func (tx *Tx) runCursors(table TableID, r *runs, next uint32, from []byte) (cursors []*rowCursor, err error) {
+	for n := next - 1; n >= r.first; n-- {
 		start := from
 		if r.covered(n, from) {
 			start = append(r.merged[:len(r.merged):len(r.merged)], 0) // the next key there can be

@@ -13,51 +13,55 @@ func (tx *Tx) MergeRuns(table TableID, limit int) (more bool, err error) {
 		return false, err
 	}
 	if r.merging == 0 {
-		r.merging, r.merged = r.next, nil
+		r.merging, r.merged, r.rows = r.next, nil, 0
 	}
-	cursors, err := tx.allRows(table, nil)
+	cursors, err := tx.runCursors(table, r, r.merging, nil)
 	if err != nil {
 		return false, err
 	}
-	rows, done, n := tx.section(secRows), [][]byte(nil), 0
+	rows, n := tx.section(secRows), 0
 	rows.FillPercent = mergeFill
-	if err := walkRows(cursors[1:1+r.merging-r.first], func(c *rowCursor) (bool, error) {
+	if err := walkRows(cursors, func(c *rowCursor) (bool, error) {
 		if n++; n > limit {
 			more = true
 			return false, nil
 		}
 		r.merged = c.key
-		if c.blockEnds() {
-			done = append(done, c.at)
-		}
-		return true, rows.reveal(append(appendU32(nil, uint32(table)), c.key...), c.state)
+		added, err := rows.replace(append(appendU32(nil, uint32(table)), c.key...), c.state)
+		r.base += uint64(added)
+		return true, err
 	}); err != nil {
 		return false, err
 	}
 	if !more {
-		tx.endRuns(table, r, r.merging)
+		tx.endRuns(table, r)
 	}
 	r.merged = bytes.Clone(r.merged)
-	if err := deleteAll(tx.section(secRuns), done); err != nil {
-		return false, err
+	for _, c := range cursors {
+		if err := deleteAll(tx.section(secRuns), c.passed); err != nil {
+			return false, err
+		}
 	}
 	return r.count() > 0, tx.putRuns(table, r)
 }
 
-// endRuns takes empty runs below next out of the record.
-func (tx *Tx) endRuns(table TableID, r *runs, next uint32) {
-	r.first = next
-	tx.filters.forget(table, next)
+// endRuns takes merged runs, which are empty, out of the record.
+func (tx *Tx) endRuns(table TableID, r *runs) {
+	r.first = r.merging
+	tx.filters.forget(table, r.first)
 	r.merging, r.merged = 0, nil
 }
 
-// reveal stores the state that a run has of a row, unless section rows has a newer one.
-func (s *section) reveal(fullKey, state []byte) error {
-	switch now := s.Get(fullKey); {
-	case now == nil:
-		return s.Put(fullKey, state)
-	case bytes.Equal(now, hiding):
-		return s.Delete(fullKey)
+// replace gives a row of section rows the state that a run has, and tells how many rows more the section has.
+func (s *section) replace(fullKey, state []byte) (added int, err error) {
+	there := s.Get(fullKey) != nil
+	switch {
+	case bytes.Equal(state, gone) && there:
+		return -1, s.Delete(fullKey)
+	case bytes.Equal(state, gone):
+		return 0, nil
+	case !there:
+		added = 1
 	}
-	return nil
+	return added, s.Put(fullKey, state)
 }

@@ -2,31 +2,29 @@ package storage
 
 import "bytes"
 
-// A snapshot brings rows in the order of the source's heap, in which their keys come at random. Put into section rows as they come, each
-// batch would rewrite most leaves of its tree: of the 13.0 us of processor time for each row of a million (BenchmarkSnapshot's), 6.1 are
-// saved, the more the larger the table, and 1.5 come later, when nobody waits. So the many new rows of a batch become a run, a sorted list of its own in section runs, and MergeRuns moves runs to
-// section rows later, when each leaf takes rows of all of them at once.
+// A row state is some fifty bytes under a key that comes at random: put where it belongs in one large tree, each rewrites a leaf of that. So
+// row states stand in three places, of which the first that has a row tells its state:
 //
-// A row that stands in section rows hides one in a run; a key is in one run at most. So reading needs no order among runs, and
-// merging in steps can be repeated.
+//	recent  a small tree: the rows of single commits
+//	runs    sorted lists, newest first: each of a large batch of rows, or of what was recent
+//	rows    the large tree, to which MergeRuns moves runs when each leaf takes many of their rows at once
+//
+// A row that was deleted stands as gone in front of a place that has it. Of the 13.0 us of processor time for each row of a snapshot of a
+// million (BenchmarkSnapshot's), runs save 6.1, the more the larger the table; merging them costs 1.5, when nobody waits.
 
 // runBlock is how many bytes of rows stand under one key of section runs: as much as a lookup searches.
 const runBlock = 8 << 10
 
-// hiding is the state in section rows of a row that was deleted while a run has it. No generation is 0, so it counts as absent.
-var hiding = AppendRow(nil, nil, &Row{Flags: Tombstone})
-
-// NewRow is the encoded state of a row that Row finds nothing of.
-type NewRow struct {
-	Key   []byte // as by RowKey
-	State []byte
-}
+// gone is the state of a row that was deleted, and hides an older one. No generation is 0.
+var gone = AppendRow(nil, nil, &Row{Flags: Tombstone})
 
 // runs is the record of a table's runs: first to next-1. Those below merging are being merged: what they have up to the key merged
 // stands in section rows.
 type runs struct {
 	first, next, merging uint32 // runs are numbered from 1
 	merged               []byte
+	rows                 uint64 // in runs, without those that are being merged
+	base                 uint64 // in section rows
 }
 
 func (r *runs) count() int { return int(r.next - r.first) }
@@ -48,8 +46,8 @@ func (tx *Tx) runsOf(table TableID) (*runs, error) {
 	r, k := &runs{first: 1, next: 1}, runPrefix(table, 0)
 	if v := tx.section(secRuns).Get(k); v != nil {
 		d := decoder{b: v}
-		*r = runs{first: d.u32(), next: d.u32(), merging: d.u32(), merged: d.bytes()}
-		if !d.done() || r.first == 0 || r.next <= r.first || r.merging > r.next {
+		*r = runs{first: d.u32(), next: d.u32(), merging: d.u32(), rows: d.uvarint(), base: d.uvarint(), merged: d.bytes()}
+		if !d.done() || r.first == 0 || r.next < r.first || r.merging > r.next {
 			return nil, corrupt(secRuns, k, "bad record")
 		}
 	}
@@ -63,24 +61,34 @@ func (tx *Tx) runsOf(table TableID) (*runs, error) {
 func (tx *Tx) putRuns(table TableID, r *runs) error {
 	k := runPrefix(table, 0)
 	if r.count() == 0 {
-		*r = runs{first: 1, next: 1}
+		*r = runs{first: 1, next: 1, base: r.base}
+	}
+	if r.count() == 0 && r.base == 0 {
 		return tx.section(secRuns).Delete(k)
 	}
 	v := appendU32(appendU32(appendU32(nil, r.first), r.next), r.merging)
-	return tx.section(secRuns).Put(k, appendBytes(v, r.merged))
+	return tx.section(secRuns).Put(k, appendBytes(appendUvarint(appendUvarint(v, r.rows), r.base), r.merged))
 }
 
-// Runs is the number of runs that a table has.
-func (tx *Tx) Runs(table TableID) (int, error) {
+// RunStats tells when a table's runs are worth merging.
+type RunStats struct {
+	Runs    int
+	Merging bool   // a merge has begun
+	Rows    uint64 // in runs, without those that are being merged
+	Base    uint64 // in section rows
+}
+
+// Runs tells of a table's runs.
+func (tx *Tx) Runs(table TableID) (RunStats, error) {
 	r, err := tx.runsOf(table)
 	if err != nil {
-		return 0, err
+		return RunStats{}, err
 	}
-	return r.count(), nil
+	return RunStats{Runs: r.count(), Merging: r.merging > 0, Rows: r.rows, Base: r.base}, nil
 }
 
-// PutRun stores many rows of a table at once, in key order. Row must have found nothing at any of their keys.
-func (tx *Tx) PutRun(table TableID, rows []NewRow) error {
+// putRun makes a run of rows, which come in key order.
+func (tx *Tx) putRun(table TableID, rows []RowPut) error {
 	r, err := tx.runsOf(table)
 	if err != nil {
 		return err
@@ -103,10 +111,23 @@ func (tx *Tx) PutRun(table TableID, rows []NewRow) error {
 		block = make([]byte, 0, len(block)+len(block)/8)
 	}
 	r.next++
+	r.rows += uint64(len(rows))
 	return tx.putRuns(table, r)
 }
 
-// stateInRun is the state of the row at fullKey if a run has it, else nil.
+// below is the newest state of a row outside of section recent, nil if there is none or the row is gone.
+func (tx *Tx) below(fullKey []byte) ([]byte, error) {
+	state, err := tx.stateInRun(fullKey)
+	if state == nil && err == nil {
+		state = tx.section(secRows).Get(fullKey)
+	}
+	if bytes.Equal(state, gone) {
+		state = nil
+	}
+	return state, err
+}
+
+// stateInRun is the newest state that a run has of the row at fullKey, else nil.
 func (tx *Tx) stateInRun(fullKey []byte) ([]byte, error) {
 	table, key := tableOf(fullKey), fullKey[4:]
 	r, err := tx.runsOf(table)
@@ -118,11 +139,12 @@ func (tx *Tx) stateInRun(fullKey []byte) ([]byte, error) {
 		return nil, err
 	}
 	at := filterLocations(key)
-	for _, f := range list {
+	for i := len(list) - 1; i >= 0; i-- {
+		f := list[i]
 		if f.bloom != nil && !f.bloom.TestLocations(at) {
 			continue
 		}
-		for n := max(f.first, r.first); n < min(f.next, r.next); n++ {
+		for n := min(f.next, r.next) - 1; n >= max(f.first, r.first); n-- {
 			if r.covered(n, key) {
 				continue
 			}

@@ -32,6 +32,7 @@ func (w *runWorld) open() {
 		w.t.Fatal(err)
 	}
 	db.NoSync()
+	db.SetRunRows(10)
 	w.db = db
 }
 
@@ -76,8 +77,7 @@ func (w *runWorld) check() {
 		for i := range 61 {
 			key := runKey(i)
 			r, ok, err := tx.Row(key)
-			there := ok && (r.Flags != Tombstone || r.Generation != 0)
-			if n, want := w.want[string(key[4:])]; there != want || there && r.Generation != n || err != nil {
+			if n, want := w.want[string(key[4:])]; ok != want || ok && r.Generation != n || err != nil {
 				w.t.Fatalf("row %d is %+v, %v, %v, want %d, %v", i, r, ok, err, n, want)
 			}
 		}
@@ -89,7 +89,7 @@ func (w *runWorld) check() {
 	}
 }
 
-// TestRuns plays random histories of runs, single rows, deletions, merges in steps and restarts: what is read is always the newest state, in
+// TestRuns plays random histories of batches and single rows, changed and deleted, merges in steps and restarts: what is read is always the newest state, in
 // key order, wherever it stands.
 func TestRuns(t *testing.T) {
 	dir, n := t.TempDir(), 0
@@ -100,17 +100,9 @@ func TestRuns(t *testing.T) {
 		w.update(func(tx *Tx) error { return tx.PutTable(runTable, Table{Source: "default", Generation: 1}) })
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { w.check() },
-			"run": func(t *rapid.T) {
-				w.update(func(tx *Tx) error { return tx.PutRun(runTable, w.absent(tx)) })
-			},
-			"put": func(*rapid.T) {
-				k := w.key("put")
-				w.update(func(tx *Tx) error { return tx.PutRow(k, w.state(k)) })
-			},
-			"delete": func(*rapid.T) {
-				k := w.key("delete")
-				delete(w.want, string(k[4:]))
-				w.update(func(tx *Tx) error { return tx.DeleteRow(k) })
+			"put": func(t *rapid.T) {
+				rows := w.puts()
+				w.update(func(tx *Tx) error { return tx.PutRows(runTable, rows) })
 			},
 			"merge": func(t *rapid.T) {
 				w.update(func(tx *Tx) error {
@@ -118,14 +110,22 @@ func TestRuns(t *testing.T) {
 					return err
 				})
 			},
-			"merge and fail": func(t *rapid.T) { // to the end, so that the filters of what is merged are let go
-				failed := errors.New("a later step failed")
+			"fail": func(t *rapid.T) { // after a merge to the end, so that the filters of what is merged are let go
+				want, n, failed := maps.Clone(w.want), w.n, errors.New("a later step failed")
+				rows := w.puts()
 				if err := w.db.Update(func(tx *Tx) error {
 					_, err := tx.MergeRuns(runTable, 1000)
-					return stdcmp.Or(err, failed)
+					return stdcmp.Or(err, tx.PutRows(runTable, rows), failed)
 				}); !errors.Is(err, failed) {
 					t.Fatalf("update: %v, want %v", err, failed)
 				}
+				w.want, w.n = want, n
+				w.update(func(tx *Tx) error {
+					if got, there := tx.countRecent(runTable), count(tx.section(secRecent), runTable); got != there {
+						t.Fatalf("%d recent rows, counted %d", there, got)
+					}
+					return nil
+				})
 			},
 			"reopen": func(t *rapid.T) {
 				if err := w.db.Close(); err != nil {
@@ -155,7 +155,7 @@ func TestRuns(t *testing.T) {
 		}
 		w.check()
 		w.update(func(tx *Tx) error {
-			if n := keys(tx.section(secRuns)); n != 0 || len(w.db.filters) != 0 {
+			if n := keys(tx.section(secRuns)); n > 1 || len(w.db.filters) != 0 { // the record is left
 				t.Fatalf("%d keys of runs and %d filters are left after merging", n, len(w.db.filters))
 			}
 			return nil
@@ -166,16 +166,50 @@ func TestRuns(t *testing.T) {
 	})
 }
 
-// absent makes states of random rows that the table does not have.
-func (w *runWorld) absent(tx *Tx) (rows []NewRow) {
-	for range rapid.IntRange(1, 20).Draw(w.t, "rows") {
-		k := w.key("new")
-		if _, ok, err := tx.Row(k); ok || err != nil || slices.ContainsFunc(rows, func(r NewRow) bool { return bytes.Equal(r.Key, k) }) {
+// The newest of many runs tells a row's state: they have several filters.
+func TestNewestRunCounts(t *testing.T) {
+	db, err := Open(filepath.Join(t.TempDir(), "w.db"), Counters{Op: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetRunRows(1)
+	key := runKey(0)
+	for n := range Generation(2*filterRuns + 1) {
+		if err := db.Update(func(tx *Tx) error {
+			return tx.PutRows(runTable, []RowPut{{key, AppendRow(nil, key[4:], &Row{Generation: n + 1})}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(func(tx *Tx) error {
+			if r, ok, err := tx.Row(key); r.Generation != n+1 {
+				t.Errorf("after %d runs the row is %+v, %v, %v", n+1, r, ok, err)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(db.filters[runTable]); n < 2 {
+		t.Errorf("%d filters, want several", n)
+	}
+}
+
+// puts makes new states of random rows, and removes some: few, or so many that they become a run.
+func (w *runWorld) puts() (rows []RowPut) {
+	for range rapid.IntRange(1, 2*w.db.runRows).Draw(w.t, "rows") {
+		k := w.key("row")
+		if slices.ContainsFunc(rows, func(r RowPut) bool { return bytes.Equal(r.Key, k) }) {
 			continue
 		}
-		rows = append(rows, NewRow{k, w.state(k)})
+		if rapid.IntRange(0, 3).Draw(w.t, "gone") == 0 {
+			delete(w.want, string(k[4:]))
+			rows = append(rows, RowPut{Key: k})
+			continue
+		}
+		rows = append(rows, RowPut{k, w.state(k)})
 	}
-	slices.SortFunc(rows, func(x, y NewRow) int { return bytes.Compare(x.Key, y.Key) })
+	slices.SortFunc(rows, func(x, y RowPut) int { return bytes.Compare(x.Key, y.Key) })
 	return rows
 }
 
