@@ -95,11 +95,13 @@ type slot struct {
 	head      buckets.Position // end of the server's WAL
 }
 
-// slotQuery copes with all versions: to_jsonb gives null for columns that a version does not have.
+// slotQuery copes with all versions: to_jsonb gives null for columns that a version does not have. 14 and 15 know but one reason for which a
+// slot is lost. 16 calls slots conflicting that were lost for any, and tells no reason; only where WAL was removed restart_lsn is gone too.
 const slotQuery = `
 SELECT coalesce(plugin, ''), coalesce(database, ''), coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0')::text,
        CASE WHEN wal_status = 'lost' OR to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL OR to_jsonb(s) ->> 'conflicting' = 'true'
-            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason', CASE to_jsonb(s) ->> 'conflicting' WHEN 'true' THEN 'rows_removed' END, 'wal_removed')
+            THEN coalesce(to_jsonb(s) ->> 'invalidation_reason',
+                          CASE WHEN to_jsonb(s) ->> 'conflicting' = 'true' AND restart_lsn IS NOT NULL THEN 'conflict' END, 'wal_removed')
             ELSE '' END,
        coalesce(wal_status, ''), coalesce(safe_wal_size, -1), coalesce(pg_wal_lsn_diff(h.head, restart_lsn), 0)::bigint,
        coalesce(pg_wal_lsn_diff(h.head, confirmed_flush_lsn), 0)::bigint, h.head::text,
@@ -175,6 +177,7 @@ func slotGone(name string) error {
 // invalidations are the reasons why Postgres gives a slot up, with what to do so that it does not happen again.
 var invalidations = map[string]string{
 	"wal_removed":            "raise max_slot_wal_keep_size, and find out what kept weir from reading for so long",
+	"conflict":               "set hot_standby_feedback = on at the standby that has the slot, and wal_level = logical at its primary",
 	"rows_removed":           "set hot_standby_feedback = on at the standby that has the slot, and let it reach its primary through a physical slot",
 	"wal_level_insufficient": "set wal_level = logical at the primary of the standby that has the slot",
 	"idle_timeout":           "raise idle_replication_slot_timeout, or set it to 0: weir was stopped for longer",

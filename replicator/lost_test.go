@@ -211,7 +211,7 @@ func TestSlotHeldByAnother(t *testing.T) {
 // TestInvalidations: each reason for which Postgres gives a slot up comes with what to do, known to us or not.
 func TestInvalidations(t *testing.T) {
 	hints := map[string]bool{}
-	for _, reason := range []string{"wal_removed", "rows_removed", "wal_level_insufficient", "idle_timeout", "something_new"} {
+	for _, reason := range []string{"wal_removed", "conflict", "rows_removed", "wal_level_insufficient", "idle_timeout", "something_new"} {
 		state := buckets.SourceState{Slot: "s", PublicationOID: 1}
 		err := checkHistory(state, identity{}, slot{exists: true, lost: reason}, publication{oid: 1})
 		faults := faultsOf(err)

@@ -116,6 +116,14 @@ func TestStandbySlotLost(t *testing.T) {
 	if w.source.Health().Losses == 0 {
 		t.Error("no loss was noticed")
 	}
+	reason := "wal_level_insufficient"
+	if p.standby.Server.Version() == 16 {
+		reason = "conflict"
+	}
+	w.stop()
+	if !strings.Contains(w.log.buf.String(), "was invalidated: "+reason) {
+		t.Errorf("the log does not say %s", reason)
+	}
 }
 
 // TestStandbyPlainRole: a role that may not ask the primary for a note of its running transactions gets its slot all the same, while nobody
