@@ -2,6 +2,7 @@ package buckets
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"github.com/weirsync/weir/storage"
 	"github.com/weirsync/weir/syncrules"
@@ -96,6 +97,12 @@ func (sc *scratch) reset() {
 	sc.result.Reset()
 	clear(sc.places)
 	sc.places, sc.errors = sc.places[:0], 0
+}
+
+// grow makes room for so many rows of so many bytes, as far as it is known what they come to.
+func (sc *scratch) grow(rows, bytes int) {
+	sc.places = slices.Grow(sc.places, rows)
+	sc.result.Grow(bytes)
 }
 
 // evaluate runs the rules of every definition over row. What a query can't evaluate is left out of that query (spec 4.5).

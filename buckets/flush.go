@@ -64,7 +64,6 @@ func (b *batch) flush() error {
 	slices.SortFunc(changed, func(x, y *row) int { return x.seq - y.seq })
 	b.evaluate(changed)
 	b.flusher.encoders.SetLimit(runtime.GOMAXPROCS(0) - 1)
-	b.flusher.buckets, b.flusher.names = map[BucketID]*openBucket{}, map[bucketName]*openBucket{}
 	for _, r := range changed {
 		if err := b.settle(r); err != nil {
 			return err
@@ -315,21 +314,29 @@ func (b *batch) putRow(r *row, state *storage.Row) error {
 	return nil
 }
 
-// images are the values of the row that are kept: all, or those that an update could leave unchanged in TOAST.
+// images are the values of the row that are kept.
 func (b *batch) images(r *row) []storage.Image {
-	if r.gone || r.tuple == nil || r.bd.bag || b.s.opts.RowImages == RowImagesNone { // without a key the old tuple has every value
+	if r.gone || r.tuple == nil {
+		return nil
+	}
+	return b.imagesOf(r.bd, r.tuple)
+}
+
+// imagesOf are the values of a whole row that are kept: all, or those that an update could leave unchanged in TOAST.
+func (b *batch) imagesOf(bd *binding, tuple Tuple) []storage.Image {
+	if bd.bag || b.s.opts.RowImages == RowImagesNone { // without a key the old tuple has every value
 		return nil
 	}
 	size, all := 0, b.s.keepsAll()
-	for _, v := range r.tuple {
+	for _, v := range tuple {
 		size += len(v)
 	}
 	if size < imageRowMin && !all {
 		return nil
 	}
 	var images []storage.Image
-	for i, v := range r.tuple {
-		if col := &r.bd.rel.Columns[i]; all && v != nil || col.Varlena && len(v) >= imageValueMin {
+	for i, v := range tuple {
+		if col := &bd.rel.Columns[i]; all && v != nil || col.Varlena && len(v) >= imageValueMin {
 			images = append(images, storage.Image{Attnum: col.Attnum, Text: v})
 		}
 	}

@@ -16,12 +16,21 @@ type Chunk struct {
 	Bytes      int     // memory that Rows hold, about
 	Progress   []byte  // stored in one bbolt update with the last of the rows (I6)
 	Last       bool    // no chunk follows: the table goes on to Repairing
+
+	prepared *prepared
 }
+
+// Prepare does what can be done of SaveChunk's work beside the writer, and before the chunk's turn has come: Progress and Last may still be
+// missing. The rest of the chunk stays as it is afterwards. SaveChunk does without, too.
+func (s *Store) Prepare(c *Chunk) { c.prepared = s.prepare(c) }
 
 // SaveChunk stores a chunk under the rule that the stream wins (I8) and returns when it is durable. While clients of an active version
 // are served it is stored in portions (portion.go).
 func (s *Store) SaveChunk(ctx context.Context, c *Chunk) error {
-	p, rows := s.prepare(c), s.portionRows(c)
+	if c.prepared == nil {
+		s.Prepare(c)
+	}
+	p, rows := c.prepared, s.portionRows(c)
 	for done := 0; ; done += rows {
 		part := portion{c, p, p.rows[done:min(done+rows, len(p.rows))], done+rows >= len(p.rows)}
 		j := &job{kind: jobChunk, bytes: part.bytes(), control: func(b *batch) error { return b.chunk(part) }}
@@ -62,6 +71,12 @@ func (b *batch) chunk(p portion) error {
 
 func (b *batch) chunkRows(t *table, p portion) error {
 	bd := t.bind(p.chunk.Relation)
+	if p.prepared.packed != nil && p.prepared.bd == bd && len(p.rows) == len(p.prepared.rows) {
+		var err error
+		if p.rows, err = b.putPacked(t, bd, p.prepared); err != nil {
+			return err
+		}
+	}
 	for i := range p.rows {
 		r := &p.rows[i]
 		if p.prepared.bd != bd { // no longer, or never was

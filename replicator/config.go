@@ -100,7 +100,7 @@ func (c *SnapshotConfig) fill() {
 		c.Workers = WorkersDefault
 	}
 	if !c.Concurrent {
-		c.Workers = 2 // of one table: a chunk is read while the one before it is being saved
+		c.Workers = 3 // of one table: a chunk is read, the one before it prepared, the one before that saved
 	}
 	if c.MemoryLimit <= 0 {
 		c.MemoryLimit = MemoryLimitDefault

@@ -69,8 +69,8 @@
 //
 // # Modes
 //
-// In sequential mode one table is read at a time, a chunk while the one before it is being saved; and while no table has ever been
-// completed the stream waits until all are read: the source keeps the WAL meanwhile. In concurrent mode the stream runs from the
+// In sequential mode one table is read at a time, a chunk while the two before it are being prepared and saved; and while no table has ever
+// been completed the stream waits until all are read: the source keeps the WAL meanwhile. In concurrent mode the stream runs from the
 // first moment, and Workers chunks are in flight at a time, of several tables and of several sections of a large one. That is all the
 // difference: the gate opens later, and there is less in flight. A crash makes the chunks in flight to be read again, and no others.
 package replicator

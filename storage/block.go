@@ -47,7 +47,7 @@ type Block struct {
 // Add appends an op with an id above Last.
 func (b *Block) Add(op *Op) {
 	if b.Count == 0 {
-		b.First = op.ID
+		b.First, b.Last = op.ID, op.ID
 	}
 	b.payload = append(b.payload, byte(op.Kind))
 	b.payload = appendUvarint(b.payload, uint64(op.ID-b.Last))
@@ -73,12 +73,39 @@ func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }
 
 // Encode returns the block in the form of section ops.
 func (b *Block) Encode() []byte {
-	out := make([]byte, 0, len(b.payload)/2+64)
-	out = appendUvarint(append(out, 0), uint64(b.Count)) // the codec follows
-	out = appendU32(appendUvarint(out, uint64(b.First)), b.Sum)
-	out = appendUvarint(out, uint64(len(b.payload)))
-	out, codec := appendPayload(out, b.payload)
-	out[0] = codec
+	p := b.Pack()
+	return p.Encode(b.First)
+}
+
+// headMax is the longest that what stands before the payload of a block can be.
+const headMax = 1 + 3*binary.MaxVarintLen64 + 4
+
+// Packed is a block that is compressed, and lacks nothing but the id of its first op.
+type Packed struct {
+	Count int
+	Sum   uint32
+	Full  bool
+
+	codec byte
+	raw   int
+	body  []byte // room for headMax bytes, the payload, room for the checksum
+}
+
+// Pack compresses the block. What it returns does not point into it.
+func (b *Block) Pack() Packed {
+	p := Packed{Count: b.Count, Sum: b.Sum, Full: b.Full(), raw: len(b.payload)}
+	p.body, p.codec = appendPayload(make([]byte, headMax, len(b.payload)/2+64), b.payload)
+	return p
+}
+
+// Encode returns the block in the form of section ops, with ops from first on. It is called once: the bytes become the result's.
+func (p *Packed) Encode(first OpID) []byte {
+	var room [headMax]byte
+	head := appendUvarint(append(room[:0], p.codec), uint64(p.Count))
+	head = appendU32(appendUvarint(head, uint64(first)), p.Sum)
+	head = appendUvarint(head, uint64(p.raw))
+	out := p.body[headMax-len(head):]
+	copy(out, head)
 	return appendU32(out, crc(out))
 }
 
@@ -87,6 +114,8 @@ type BlockHeader struct {
 	Count int
 	First OpID
 	Sum   uint32
+
+	before OpID // that the first op's id is told from
 }
 
 // decodeBlock checks a stored block and returns its payload, decompressed into buf.
@@ -102,6 +131,9 @@ func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
 		return h, nil, fmt.Errorf("bad block header")
 	}
 	payload, err = decompress(codec, d.b, buf, raw)
+	if len(payload) > 1 && payload[1] == 0 { // else it was written before ids were told from the header's
+		h.before = h.First
+	}
 	return h, payload, err
 }
 
@@ -144,7 +176,7 @@ func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool)
 		if v[0] != codecPlain {
 			buf = payload
 		}
-		d, before := decoder{b: payload}, OpID(0)
+		d, before := decoder{b: payload}, h.before
 		for range h.Count {
 			if !op.next(&d, before) {
 				return buf, corrupt(secOps, k, "bad op")

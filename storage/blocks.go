@@ -16,7 +16,7 @@ func (b *StoredBlock) Ops() (ops []Op, size int, err error) {
 	if err != nil {
 		return nil, 0, corrupt(secOps, b.key, "%v", err)
 	}
-	d, before := decoder{b: payload}, OpID(0)
+	d, before := decoder{b: payload}, h.before
 	for range h.Count {
 		var op Op
 		if !op.next(&d, before) {

@@ -55,13 +55,22 @@ func (b *Bucket) Fold(c OpID) {
 
 // Add counts ops of one block as pending.
 func (b *Bucket) Add(block *Block) {
+	b.add(block.Count, block.Sum, block.First, block.Last, block.Full())
+}
+
+// AddPacked counts the ops of a block whose first has that id, each further one the next.
+func (b *Bucket) AddPacked(p *Packed, first OpID) {
+	b.add(p.Count, p.Sum, first, first+OpID(p.Count)-1, p.Full)
+}
+
+func (b *Bucket) add(count int, sum uint32, first, last OpID, full bool) {
 	if b.Pending.Count == 0 {
-		b.First = block.First
+		b.First = first
 	}
-	b.Pending.Count += int64(block.Count)
-	b.Pending.Sum += block.Sum
-	b.Pending.Last = block.Last
-	if !block.Full() {
+	b.Pending.Count += int64(count)
+	b.Pending.Sum += sum
+	b.Pending.Last = last
+	if !full {
 		b.Compaction.Small++
 	}
 }

@@ -94,7 +94,7 @@ func TestBlockRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d ops: %v", size, err)
 		}
-		d, before := decoder{b: payload}, OpID(0)
+		d, before := decoder{b: payload}, h.before
 		for i := range h.Count {
 			var op Op
 			if !op.next(&d, before) {
@@ -147,6 +147,30 @@ func TestBlockOfAnotherSize(t *testing.T) {
 	for _, size := range []uint64{0, 6999, 7001, rawMax, 1 << 62} {
 		if _, err := decompress(codec, packed, nil, size); err == nil {
 			t.Errorf("7000 bytes decompress to %d", size)
+		}
+	}
+}
+
+// A packed block's ids begin wherever it is told when it is encoded.
+func TestPackedBlockGetsItsIDs(t *testing.T) {
+	for _, first := range []OpID{1, 127, 128, 1 << 60} {
+		var bl Block
+		for i := range 300 {
+			bl.Add(&Op{ID: OpID(i + 1), Kind: OpPut, Checksum: uint32(i), Type: []byte("t"), ObjectID: []byte{byte(i)}, Data: []byte("{}")})
+		}
+		p := bl.Pack()
+		b := StoredBlock{Last: first + 299, encoded: p.Encode(first)}
+		ops, _, err := b.Ops()
+		if err != nil || len(ops) != 300 {
+			t.Fatalf("from %d: %d ops, %v", first, len(ops), err)
+		}
+		for i := range ops {
+			if ops[i].ID != first+OpID(i) || ops[i].Checksum != uint32(i) {
+				t.Fatalf("from %d: op %d is %+v", first, i, ops[i])
+			}
+		}
+		if h, _, err := decodeBlock(b.encoded, nil); err != nil || h.First != first || h.Sum != bl.Sum {
+			t.Errorf("from %d: header %+v, %v", first, h, err)
 		}
 	}
 }

@@ -74,7 +74,8 @@
 //	|         | one before       |              | bytes subkey                               | data          |
 //	+---------+------------------+--------------+--------------------------------------------+---------------+
 //
-// The "op before" of the first op is 0. Codec 0 is plain, 2 is S2; 1, zstd, is not written any more.
+// The "op before" of the first op is the header's first op, so that all but the header can be made before ids are given; in older blocks it
+// is 0. Codec 0 is plain, 2 is S2; 1, zstd, is not written any more.
 //
 // Row state: where a source row is (I12 compares with it, REMOVE is made from it).
 //

@@ -1,5 +1,7 @@
 package syncrules
 
+import "slices"
+
 // Result collects what rows evaluate to. All bytes belong to it and are valid until Reset. The zero value is ready.
 type Result struct {
 	Rows   []BucketRow
@@ -14,6 +16,9 @@ type Result struct {
 func (r *Result) Reset() {
 	r.Rows, r.Params, r.Events, r.Errors, r.arena = r.Rows[:0], r.Params[:0], r.Events[:0], r.Errors[:0], r.arena[:0]
 }
+
+// Grow makes room for so many bytes more, where it is known what rows will come to: growing step by step copies them several times.
+func (r *Result) Grow(bytes int) { r.arena = slices.Grow(r.arena, bytes) }
 
 // BucketRow is a row as it stands in one bucket.
 type BucketRow struct {
