@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -157,37 +156,31 @@ func opsKey(bucket BucketID, last OpID) []byte {
 	return appendU64(appendU64(make([]byte, 0, 16), uint64(bucket)), uint64(last))
 }
 
-// PutBlock stores an encoded block whose last op is last.
-func (tx *Tx) PutBlock(bucket BucketID, last OpID, encoded []byte) error {
-	return tx.section(secOps).Put(opsKey(bucket, last), encoded)
-}
-
 // Ops visits the bucket's ops with id > after in order until visit returns false. An Op's bytes are valid during its visit. buf is
 // scratch memory for decompression; the grown one is returned for the next call.
 func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool) ([]byte, error) {
-	prefix := appendU64(nil, uint64(bucket))
-	c := tx.section(secOps).Cursor()
+	c := tx.blockCursor(bucket)
 	var op Op
-	for k, v := c.Seek(opsKey(bucket, after+1)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		h, payload, err := decodeBlock(v, buf)
+	for b := c.up(after + 1); b != nil; b = c.next() {
+		h, payload, err := decodeBlock(b.encoded, buf)
 		if err != nil {
-			return buf, corrupt(secOps, k, "%v", err)
+			return buf, corrupt(b.section, b.key, "%v", err)
 		}
-		if v[0] != codecPlain {
+		if b.encoded[0] != codecPlain {
 			buf = payload
 		}
 		d, before := decoder{b: payload}, h.before
 		for range h.Count {
 			if !op.next(&d, before) {
-				return buf, corrupt(secOps, k, "bad op")
+				return buf, corrupt(b.section, b.key, "bad op")
 			}
 			before = op.ID
 			if op.ID > after && !visit(&op) {
 				return buf, nil
 			}
 		}
-		if !d.done() || OpID(key64(k[8:])) != before {
-			return buf, corrupt(secOps, k, "block does not end with the op of its key")
+		if !d.done() || b.Last != before {
+			return buf, corrupt(b.section, b.key, "block does not end with the op of its key")
 		}
 	}
 	return buf, nil

@@ -1,12 +1,11 @@
 package storage
 
-import "bytes"
-
 // StoredBlock is a block in the file. Its bytes are the transaction's.
 type StoredBlock struct {
 	Last OpID
 	Size int // bytes in the file
 
+	section      string
 	key, encoded []byte
 }
 
@@ -14,57 +13,71 @@ type StoredBlock struct {
 func (b *StoredBlock) Ops() (ops []Op, size int, err error) {
 	h, payload, err := decodeBlock(b.encoded, nil)
 	if err != nil {
-		return nil, 0, corrupt(secOps, b.key, "%v", err)
+		return nil, 0, corrupt(b.section, b.key, "%v", err)
 	}
 	d, before := decoder{b: payload}, h.before
 	for range h.Count {
 		var op Op
 		if !op.next(&d, before) {
-			return nil, 0, corrupt(secOps, b.key, "bad op")
+			return nil, 0, corrupt(b.section, b.key, "bad op")
 		}
 		before = op.ID
 		ops = append(ops, op)
 	}
 	if !d.done() || before != b.Last || len(ops) == 0 {
-		return nil, 0, corrupt(secOps, b.key, "block does not end with the op of its key")
+		return nil, 0, corrupt(b.section, b.key, "block does not end with the op of its key")
 	}
 	return ops, len(payload), nil
 }
 
 // BlocksUp visits the bucket's blocks in order until visit returns false.
 func (tx *Tx) BlocksUp(bucket BucketID, visit func(*StoredBlock) (bool, error)) error {
-	prefix := appendU64(nil, uint64(bucket))
-	c := tx.section(secOps).Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if more, err := visit(&StoredBlock{Last: OpID(key64(k[8:])), Size: len(v), key: k, encoded: v}); !more || err != nil {
+	c := tx.blockCursor(bucket)
+	for b := c.up(0); b != nil; b = c.next() {
+		if more, err := visit(b); !more || err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// BlocksDown visits the bucket's blocks whose last op is upto or below, newest first, until visit returns false.
+// BlocksDown visits the bucket's blocks whose last op is upto or below, newest first, until visit returns false. Not in a transaction that
+// deleted blocks: bbolt's Cursor.Last (1.5) does not return while the pages of a section are all empty.
 func (tx *Tx) BlocksDown(bucket BucketID, upto OpID, visit func(*StoredBlock) (bool, error)) error {
-	prefix := appendU64(nil, uint64(bucket))
-	c := tx.section(secOps).Cursor()
-	step := c.Prev
-	if k, _ := c.Seek(opsKey(bucket, upto+1)); k == nil {
-		step = c.Last
-	}
-	for k, v := step(); bytes.HasPrefix(k, prefix); k, v = c.Prev() {
-		if more, err := visit(&StoredBlock{Last: OpID(key64(k[8:])), Size: len(v), key: k, encoded: v}); !more || err != nil {
+	c := tx.blockCursor(bucket)
+	for b := c.down(upto); b != nil; b = c.prev() {
+		if more, err := visit(b); !more || err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// PutBlock stores an encoded block whose last op is last; the bucket has none such.
+func (tx *Tx) PutBlock(bucket BucketID, last OpID, encoded []byte) error {
+	name := secOps
+	if len(encoded) < tailBlock {
+		name = secTail
+	}
+	return tx.section(name).Put(opsKey(bucket, last), encoded)
 }
 
 // HasBlock reports whether the bucket has a block that ends with op last.
 func (tx *Tx) HasBlock(bucket BucketID, last OpID) bool {
-	return tx.section(secOps).Get(opsKey(bucket, last)) != nil
+	for _, name := range blockSections {
+		if tx.section(name).Get(opsKey(bucket, last)) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // DeleteBlock removes the block that ends with op last.
 func (tx *Tx) DeleteBlock(bucket BucketID, last OpID) error {
-	return tx.section(secOps).Delete(opsKey(bucket, last))
+	for _, name := range blockSections {
+		if err := tx.section(name).Delete(opsKey(bucket, last)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -216,13 +216,18 @@ func (c *checker) ops() error {
 			c.fault("bucket %d: its ops come to %+v, its state says %+v", id, b.total, all)
 		}
 	}
-	return c.tx.section(secOps).ForEach(func(k, _ []byte) error {
-		c.Blocks++
-		if len(k) != 16 || c.buckets[BucketID(key64(k[:8]))] == nil {
-			c.fault("op block %x belongs to no bucket", k)
+	for _, s := range blockSections {
+		if err := c.tx.section(s).ForEach(func(k, _ []byte) error {
+			c.Blocks++
+			if len(k) != 16 || c.buckets[BucketID(key64(k[:8]))] == nil {
+				c.fault("op block %x belongs to no bucket", k)
+			}
+			return nil
+		}); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // history replays one bucket: what is live at its end, and that op ids ascend below the counter (I3).

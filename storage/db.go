@@ -27,6 +27,7 @@ const (
 	secNames       = "names"
 	secBuckets     = "buckets"
 	secOps         = "ops"
+	secTail        = "tail"
 	secRecent      = "recent"
 	secRows        = "rows"
 	secRuns        = "runs"
@@ -41,7 +42,7 @@ const (
 
 var sections = []string{
 	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
-	secBuckets, secOps, secRecent, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
+	secBuckets, secOps, secTail, secRecent, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
 }
 
 // DB is an open store file. Any number of View run beside one Update.

@@ -113,7 +113,7 @@ func TestCheckFinds(t *testing.T) {
 			return tx.PutBucket(1, &Bucket{Definition: 7, Name: "g[]", Base: Tally{1, 1, 100}})
 		}},
 		{"block checksum does not match", func(tx *Tx) error {
-			b := append([]byte(nil), tx.section(secOps).Get(opsKey(1, 100))...)
+			b := append([]byte(nil), tx.section(secTail).Get(opsKey(1, 100))...)
 			b[3] ^= 1
 			return tx.PutBlock(1, 100, b)
 		}},

@@ -21,6 +21,7 @@
 //	names        u64 definition | name or hash      u64 bucket
 //	buckets      u64 bucket                         bucket state
 //	ops          u64 bucket | u64 last op id        op block
+//	tail         the same                           op block of less than 4 KiB
 //	recent       u32 table | row key                row state, the newest (runs.go)
 //	runs         u32 table | u32 0                  u32 first run, u32 next, u32 merging, uv rows, uv rows in section rows,
 //	                                                bytes merged up to

@@ -75,12 +75,11 @@ func (tx *Tx) DropBuckets(def DefinitionID, limit int) (more bool, err error) {
 	names := tx.section(secNames)
 	for _, name := range first(names, appendU64(nil, uint64(def)), limit) {
 		id := bytes.Clone(names.Get(name))
-		n, err := drop(tx.section(secOps), id, limit)
-		if err != nil || n == limit {
-			return true, err
-		}
-		if limit -= n; limit == 0 {
-			return true, nil
+		for _, s := range blockSections {
+			n, err := drop(tx.section(s), id, limit)
+			if limit -= n; err != nil || limit == 0 {
+				return true, err
+			}
 		}
 		limit--
 		if err := tx.section(secBuckets).Delete(id); err != nil {

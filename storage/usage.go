@@ -40,10 +40,9 @@ func (tx *Tx) Usage(def DefinitionID, from []byte, limit int) (u Usage, next []b
 
 // blockBytes is the size of a bucket's blocks. Only the places of long values are read.
 func (tx *Tx) blockBytes(id BucketID) (n int64) {
-	prefix := appendU64(nil, uint64(id))
-	c := tx.section(secOps).Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		n += int64(len(k) + len(v))
+	c := tx.blockCursor(id)
+	for b := c.up(0); b != nil; b = c.next() {
+		n += int64(len(b.key) + b.Size)
 	}
 	return n
 }
