@@ -71,3 +71,25 @@ func BenchmarkStream(b *testing.B) {
 	h.must(h.WaitDurable(h.ctx, "default", h.pos))
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// BenchmarkView measures what a session reads when it is woken by a commit: the state of its bucket in one view, the new op in another.
+func BenchmarkView(b *testing.B) {
+	h := newHarness(b)
+	h.deploy(ownerRules)
+	h.plan(benchItems)
+	rows := benchRows(10_000)
+	h.begin(benchItems)
+	h.chunk(benchItems, true, rows...)
+	h.fence(benchItems)
+	old := rows[7]
+	h.stream(Change{Op: Update, Relation: benchItems, New: Tuple{old[0], old[1], []byte("new"), old[3]}})
+	bucket := Bucket{FullName: h.bucketOf(string(old[1]))}
+	b.ReportAllocs()
+	for b.Loop() {
+		h.must(h.View(func(v *View) error { return v.State(&bucket) }))
+		h.must(h.View(func(v *View) error {
+			_, _, err := v.Operations(bucket.FullName, bucket.Last-1, v.Checkpoint(), func(*Operation) bool { return true })
+			return err
+		}))
+	}
+}

@@ -219,23 +219,25 @@ func (db *DB) Update(fn func(*Tx) error) error {
 
 // Tx is a transaction over the file.
 type Tx struct {
-	bolt    *bolt.Tx
-	sec     map[string]*section
-	runs    map[TableID]*runs
-	filters filters // nil in a View
-	recents recents // nil in a View
-	runRows int
-	changes *[]change // where they are noted for a copy of the file, or nil
+	bolt     *bolt.Tx
+	sections []*section // that were asked for: a few
+	runs     map[TableID]*runs
+	filters  filters // nil in a View
+	recents  recents // nil in a View
+	runRows  int
+	changes  *[]change // where they are noted for a copy of the file, or nil
 }
 
-func newTx(b *bolt.Tx) *Tx { return &Tx{bolt: b, sec: make(map[string]*section, len(sections))} }
+func newTx(b *bolt.Tx) *Tx { return &Tx{bolt: b} }
 
 func (tx *Tx) section(name string) *section {
-	s := tx.sec[name]
-	if s == nil {
-		s = &section{Bucket: tx.bolt.Bucket([]byte(name)), name: name, changes: tx.changes}
-		tx.sec[name] = s
+	for _, s := range tx.sections {
+		if s.name == name {
+			return s
+		}
 	}
+	s := &section{Bucket: tx.bolt.Bucket([]byte(name)), name: name, changes: tx.changes}
+	tx.sections = append(tx.sections, s)
 	return s
 }
 
