@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/weirsync/weir/storage"
 	"github.com/weirsync/weir/syncrules"
@@ -20,7 +21,6 @@ type View struct {
 	cp      storage.Checkpoint
 	byRules map[*syncrules.Definition]*definition
 	public  Version // of the checkpoint, as it was when the view began
-	buf     []byte
 }
 
 // errOutdated says that a view began before its version was replaced, and looked for it afterwards.
@@ -171,6 +171,9 @@ type Operation struct {
 	Data     []byte // JSON text; only for Put
 }
 
+// blockBuffers are what blocks are decompressed to. Each page of a download would make the collector's next cycle come 64 KiB nearer.
+var blockBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // Operations visits the bucket's operations with after < id <= upto in ascending order until visit returns false. more tells whether
 // operations up to upto are left. upto must not be above Checkpoint (I4). superseded is true if
 // an operation may have been compacted because of one above upto: then no complete line may be sent for upto (protocol 4.4), and the
@@ -184,9 +187,15 @@ func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation
 	if err != nil {
 		return false, false, err
 	}
+	buf := blockBuffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= 4*storage.BlockTarget {
+			blockBuffers.Put(buf)
+		}
+	}()
 	var out Operation
 	stopped, compacted := false, false
-	v.buf, err = v.tx.Ops(id, after, v.buf, func(op *storage.Op) bool {
+	*buf, err = v.tx.Ops(id, after, *buf, func(op *storage.Op) bool {
 		if stopped {
 			more = op.ID <= upto
 			return false
