@@ -21,10 +21,11 @@
 // A look reads the buckets that the feed names, whatever else the client has; lookups run again only if one of them changed. The feed lags
 // behind the file by a moment, so a look first makes sure that it was told of all that it sees (look.go): a diff that left a bucket out
 // would have the client skip its ops. Pages of a bucket that several sessions watch are read and encoded once (pages.go). The lines of a
-// round leave in one write. Pages are as large as the client's connection has room for (room.go, pace.go): large ones go to the kernel at
-// once, so a client that takes nothing, however fast it was, holds up a small one and less than 64 KiB in all. A row that is larger is
-// held whole. Compression keeps nothing between lines (compress.go); WebSockets are written to through package outbox. An idle session
-// has one goroutine, two on WebSocket, and no buffer of ours.
+// round leave in one write. Pages are as large as the client's connection has room for (outbox.Room, pace.go): large ones go to the kernel
+// at once, so a client that takes nothing, however fast it was, holds up a small one and less than 64 KiB in all. While one is sent the next
+// is read, if there is room for both (reading.go). A row that is larger is held whole. Compression keeps nothing between lines
+// (compress.go); WebSockets are written to through package outbox. An idle session has one goroutine, two on WebSocket, and no buffer of
+// ours.
 //
 // Rules of the session, cited by number in code and tests (client-protocol.md 3.7 and 3.8):
 //
@@ -35,7 +36,7 @@
 //	    remembered of an interrupted round.
 //	C4  A round that is overtaken (interrupted, compacted under its feet, or of a version that is no longer served) sends no complete
 //	    line; another round follows, even if it changes nothing else.
-//	C5  No View is open while something is sent.
+//	C5  No View waits for the client: lines are sent outside of it, and a page that is read ahead (reading.go) is read to its end.
 //	C6  A wake-up is never lost: the session looks once more if it was told of something between a look and the change of what it
 //	    watches that followed.
 //

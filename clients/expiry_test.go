@@ -34,7 +34,7 @@ func (r *recorder) Ready(ctx context.Context) error {
 
 func (r *recorder) Flush() error { return nil }
 
-func (r *recorder) Room() int { return 0 }
+func (r *recorder) Room() (lines, bytes int) { return 1, 0 }
 
 func (r *recorder) Hold(ctx context.Context, raw []byte) error { return r.Send(ctx, raw) }
 

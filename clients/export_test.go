@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/clients/wire"
@@ -19,6 +21,19 @@ func RunSession(ctx context.Context, cfg Config, body []byte, claims *auth.Claim
 	}
 	s := New(cfg).newSession(req, claims, pulse)
 	s.format, s.out = wire.JSON, out
+	return s.run(ctx)
+}
+
+// PageMin and PageMax are the bytes of the smallest and the largest page.
+const (
+	PageMin = pageMin
+	PageMax = pageMax
+)
+
+// RunPaced runs a session whose large pages take from budget.
+func RunPaced(ctx context.Context, cfg Config, claims *auth.Claims, budget *semaphore.Weighted, out Sender) error {
+	s := New(cfg).newSession(&streamRequest{}, claims, 0)
+	s.format, s.out, s.pace = wire.JSON, out, pace{budget: budget}
 	return s.run(ctx)
 }
 

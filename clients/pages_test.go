@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/clients/outbox"
 )
 
 // Sessions that come to the same place while a page is being read wait for it: it is read once.
@@ -138,7 +139,7 @@ func TestRoomIsThere(t *testing.T) {
 		reading.Go(func() { _, _ = io.CopyN(io.Discard, client, taken) }) // and nothing more
 		p, largest, line := pace{budget: newBudget()}, 0, make([]byte, pageMax)
 		for sent, waits := int64(0), false; !waits; {
-			limit, release := p.take(room(conn))
+			limit, release := p.take(outbox.Room(conn))
 			largest = max(largest, limit)
 			if sent >= taken { // it may take nothing: what can't be written at once is held up
 				_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))

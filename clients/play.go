@@ -1,17 +1,11 @@
 package clients
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/clients/wire"
 )
-
-// pageOps is how many operations a page has at most. pace.go says how many bytes.
-const pageOps = 1000
 
 // patience is how many ops of a round are sent before a newer checkpoint may interrupt it.
 const patience = 1000
@@ -48,6 +42,8 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 // fetch sends what the bucket has up to the round's checkpoint. If the round can't go on it is owed, and next is what follows it, if
 // that is known already.
 func (s *session) fetch(ctx context.Context, r *round, h *held) (next *round, err error) {
+	var ahead *reading
+	defer func() { ahead.drop() }()
 	for more := true; more; {
 		if err := s.tick(ctx); err != nil {
 			return nil, err
@@ -55,7 +51,7 @@ func (s *session) fetch(ctx context.Context, r *round, h *held) (next *round, er
 		if next, err := s.interrupt(r); next != nil || err != nil {
 			return next, err
 		}
-		if more, s.owed, err = s.page(ctx, r, h); err != nil {
+		if ahead, more, err = s.page(ctx, r, h, ahead); err != nil {
 			return nil, err
 		}
 		if s.owed {
@@ -87,100 +83,28 @@ func (s *session) interrupt(r *round) (*round, error) {
 	return s.look()
 }
 
-// page sends the next page of the bucket. more: there are others. overtaken: the round can't be completed.
-func (s *session) page(ctx context.Context, r *round, h *held) (more, overtaken bool, err error) {
+// page sends the next page of the bucket, now, or reads it if that is nil. more: there are others; ahead is the next of them if it is being
+// read already. s.owed is set if the round can't be completed.
+func (s *session) page(ctx context.Context, r *round, h *held, now *reading) (ahead *reading, more bool, err error) {
+	defer func() { now.drop() }()
 	if err := s.out.Ready(ctx); err != nil {
-		return false, false, err
+		return nil, false, err
 	}
-	limit, release := s.pace.take(s.out.Room())
-	defer release()
-	deliver := func(p *page) error {
-		if more, overtaken = p.more, p.overtaken; p.line == nil {
-			return nil
-		}
-		r.ops += p.ops
-		h.position = p.next
-		return s.out.Hold(ctx, p.line)
+	lines, room := s.out.Room()
+	if now == nil {
+		now = s.readNow(r, h, room)
 	}
-	if s.sub.Shared(h.FullName) {
-		p, err := s.sharedPage(r, h, limit)
-		if err != nil {
-			return false, false, err
-		}
-		return more, overtaken, deliver(p)
-	}
-	err = s.withEncoder(limit, func(e *wire.Encoder) error {
-		p, err := s.read(e, r, h, limit)
-		if err != nil {
-			return err
-		}
-		return deliver(p)
-	})
-	return more, overtaken, err
-}
-
-// sharedPage returns a page that other sessions may want too.
-func (s *session) sharedPage(r *round, h *held, limit int) (*page, error) {
-	key := pageKey{bucket: h.FullName, after: h.position, last: h.Last, format: s.format, limit: limit}
-	return s.pages.get(key, func() (p *page, err error) {
-		err = s.withEncoder(limit, func(e *wire.Encoder) error {
-			if p, err = s.read(e, r, h, limit); err == nil {
-				p.line = bytes.Clone(p.line)
-			}
-			return err
-		})
-		return p, err
-	})
-}
-
-// read reads the page that follows the bucket's position. Its line belongs to the encoder.
-func (s *session) read(e *wire.Encoder, r *round, h *held, limit int) (*page, error) {
-	p := &page{}
-	w := pageWriter{e: e, next: h.position, limit: limit}
-	err := s.store.View(func(v *buckets.View) (err error) {
-		if v.Version().ID != r.version {
-			p.overtaken = true // the bucket may be going away
-			return nil
-		}
-		e.BeginPage(h.FullName, uint64(w.next))
-		p.more, p.overtaken, err = v.Operations(h.FullName, w.next, r.checkpoint, w.add)
-		return err
-	})
+	p, err := now.wait()
 	if err != nil {
-		return nil, fmt.Errorf("read bucket: %w", err)
+		return nil, false, err
 	}
-	if w.ops > 0 {
-		p.more = p.more || w.full
-		p.ops, p.next = w.ops, w.next
-		p.line = e.EndPage(uint64(w.next), p.more)
+	s.owed = p.overtaken
+	if p.line == nil {
+		return nil, p.more, nil
 	}
-	return p, nil
-}
-
-// pageWriter writes a page as its operations are visited.
-type pageWriter struct {
-	e     *wire.Encoder
-	limit int          // of bytes
-	next  buckets.OpID // of the last operation added
-	ops   int
-	full  bool // an operation was turned away
-}
-
-var wireKinds = map[buckets.BucketOp]wire.Kind{
-	buckets.Put: wire.Put, buckets.Remove: wire.Remove, buckets.Move: wire.Move, buckets.Clear: wire.Clear,
-}
-
-// add adds the operation if there is room, and tells whether to go on.
-func (p *pageWriter) add(op *buckets.Operation) bool {
-	if p.ops > 0 && p.e.Len()+len(op.Data) > p.limit {
-		p.full = true
-		return false
-	}
-	p.e.Op(&wire.Op{
-		ID: uint64(op.ID), Kind: wireKinds[op.Op], Checksum: op.Checksum,
-		Type: op.Type, ObjectID: op.ObjectID, Subkey: op.Subkey, Data: op.Data,
-	})
-	p.next = op.ID
-	p.ops++
-	return p.ops < pageOps
+	ahead, more = s.readAhead(r, h, p, lines, room), p.more
+	r.ops += p.ops
+	h.position = p.next
+	err = s.out.Hold(ctx, p.line) // the last use of p
+	return ahead, more, err
 }

@@ -3,9 +3,12 @@ package clients
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/weirsync/weir/clients/outbox"
 )
 
 // response is the sender of an HTTP stream.
@@ -31,7 +34,7 @@ func (s *Server) startResponse(w http.ResponseWriter, r *http.Request, contentTy
 	}
 	out := &response{control: http.NewResponseController(w), compressor: newCompressor(encoding)}
 	out.conn, _ = r.Context().Value(connKey{}).(net.Conn)
-	out.body = &patientWriter{w: w, control: out.control, timeout: s.cfg.WriteTimeout}
+	out.body = &patientWriter{w: w, conn: out.conn, control: out.control, timeout: s.cfg.WriteTimeout}
 	w.WriteHeader(http.StatusOK)
 	_ = out.control.Flush() // an error will come again with the first line
 	return out
@@ -41,7 +44,7 @@ func (s *Server) startResponse(w http.ResponseWriter, r *http.Request, contentTy
 func (out *response) Ready(ctx context.Context) error { return ctx.Err() }
 
 // Room is that of the connection.
-func (out *response) Room() int { return room(out.conn) }
+func (out *response) Room() (lines, bytes int) { return math.MaxInt, outbox.Room(out.conn) }
 
 // Send sends the line and flushes it.
 func (out *response) Send(ctx context.Context, line []byte) error {
@@ -126,21 +129,20 @@ func (out *response) finish() error {
 // patientWriter gives up on a client that takes nothing for timeout, however slowly it takes the rest.
 type patientWriter struct {
 	w       io.Writer
+	conn    net.Conn
 	control *http.ResponseController
 	timeout time.Duration
 }
 
-// patientChunk is how much a client must take within the timeout.
-const patientChunk = 64 << 10
-
-// Write writes p in chunks, each with a deadline of its own.
+// Write writes b in chunks, each with a deadline of its own.
 func (p *patientWriter) Write(b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
+		chunk := outbox.Chunk(p.conn, len(b)-n)
 		if err = p.control.SetWriteDeadline(time.Now().Add(p.timeout)); err != nil {
 			return n, err
 		}
 		var m int
-		m, err = p.w.Write(b[n:min(n+patientChunk, len(b))])
+		m, err = p.w.Write(b[n : n+chunk])
 		n += m
 	}
 	return n, err

@@ -15,8 +15,8 @@ import (
 type sender interface {
 	// Ready waits until a line can be sent.
 	Ready(ctx context.Context) error
-	// Room is how many bytes the way takes now without waiting for the client, at least.
-	Room() int
+	// Room is how many lines, and bytes of them, the way takes now without waiting for the client, at least.
+	Room() (lines, bytes int)
 	// Send sends one encoded line, which is not kept.
 	Send(ctx context.Context, line []byte) error
 	// Hold does so too, but the line may wait to be sent together with the next ones, until Flush at the latest.
@@ -176,8 +176,8 @@ const (
 	pooledMax    = 4 << 20         // the largest encoder that goes back to its pool
 )
 
-// withEncoder runs fn with an encoder for a line of about so many bytes.
-func (s *session) withEncoder(size int, fn func(e *wire.Encoder) error) error {
+// getEncoder returns an encoder for a line of about so many bytes.
+func (s *session) getEncoder(size int) *wire.Encoder {
 	pool := encoders
 	if size > pageMin {
 		pool = largeEncoders
@@ -187,15 +187,17 @@ func (s *session) withEncoder(size int, fn func(e *wire.Encoder) error) error {
 	if size == pageMin {
 		e.Grow(smallPage)
 	}
-	defer func() {
-		switch {
-		case e.Cap() <= smallEncoder:
-			encoders.Put(e)
-		case e.Cap() <= pooledMax:
-			largeEncoders.Put(e)
-		}
-	}()
-	return fn(e)
+	return e
+}
+
+// putEncoder gives e and its lines back.
+func putEncoder(e *wire.Encoder) {
+	switch {
+	case e.Cap() <= smallEncoder:
+		encoders.Put(e)
+	case e.Cap() <= pooledMax:
+		largeEncoders.Put(e)
+	}
 }
 
 // say sends the line that encode makes, once it can be sent, and what was held before.
@@ -212,7 +214,9 @@ func (s *session) put(ctx context.Context, encode func(e *wire.Encoder) []byte, 
 	if err := s.out.Ready(ctx); err != nil {
 		return err
 	}
-	return s.withEncoder(0, func(e *wire.Encoder) error { return put(ctx, encode(e)) })
+	e := s.getEncoder(0)
+	defer putEncoder(e)
+	return put(ctx, encode(e))
 }
 
 func pause(ctx context.Context, d time.Duration) error {

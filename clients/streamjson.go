@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func jsonMessage(line []byte) outbox.Message {
 func (j *jsonSocket) Ready(ctx context.Context) error { return ctx.Err() }
 
 // Room is that of the connection.
-func (j *jsonSocket) Room() int { return room(j.ws.NetConn()) }
+func (j *jsonSocket) Room() (lines, bytes int) { return math.MaxInt, outbox.Room(j.ws.NetConn()) }
 
 // Send sends the line without its LF.
 func (j *jsonSocket) Send(_ context.Context, line []byte) error {

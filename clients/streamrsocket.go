@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/weirsync/weir/clients/auth"
+	"github.com/weirsync/weir/clients/outbox"
 	"github.com/weirsync/weir/clients/rsocket"
 	"github.com/weirsync/weir/clients/wire"
 )
@@ -100,11 +101,12 @@ type rsocketStream struct {
 }
 
 // Room is that of the connection. Streams that share one get small pages: each of them would count on all of it.
-func (out rsocketStream) Room() int {
+func (out rsocketStream) Room() (lines, bytes int) {
+	lines = out.Credit()
 	if out.of.streams.Load() > 1 {
-		return 0
+		return lines, 0
 	}
-	return room(out.of.ws.NetConn())
+	return lines, outbox.Room(out.of.ws.NetConn())
 }
 
 // setupMetadata is the metadata of SETUP.

@@ -1,5 +1,6 @@
 // Package outbox writes the messages of a WebSocket's server end: several at a time, and to clients that may be slow. An idle connection
-// has no buffer, one whose client takes nothing no more than 8 KiB and what its caller wants to write.
+// has no buffer, one whose client takes nothing no more than 8 KiB and what its caller wants to write. It also knows how much a connection
+// has room for.
 package outbox
 
 import (
@@ -32,9 +33,8 @@ type Message struct {
 }
 
 const (
-	heldMax      = 8 << 10  // bytes that wait at most
-	headMax      = 128      // of a message and its header
-	patientChunk = 64 << 10 // how much a client must take within the timeout
+	heldMax = 8 << 10 // bytes that wait at most
+	headMax = 128     // of a message and its header
 )
 
 var buffers = sync.Pool{New: func() any {
@@ -127,7 +127,7 @@ func (o *Outbox) write(head, body []byte) error {
 		if err := conn.SetWriteDeadline(time.Now().Add(o.timeout)); err != nil {
 			return err
 		}
-		n := min(len(body), patientChunk)
+		n := Chunk(conn, len(body))
 		parts := net.Buffers{head, body[:n]}
 		if _, err := parts.WriteTo(conn); err != nil {
 			return err

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,5 +118,38 @@ func TestStalledClientIsGivenUp(t *testing.T) {
 	}
 	if _, _, err := server.NextReader(); err == nil {
 		t.Error("the connection is open")
+	}
+}
+
+// What a connection has room for is written at once, what it may have to wait for in chunks that a slow client takes in time.
+func TestChunk(t *testing.T) {
+	const large = 100 << 10
+	slow, other := net.Pipe() // knows nothing of room
+	defer slow.Close()
+	defer other.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	roomy, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer roomy.Close()
+	if err := roomy.(*net.TCPConn).SetWriteBuffer(4 * large); err != nil {
+		t.Fatal(err)
+	}
+	whole := large
+	if Room(roomy) == 0 { // the system doesn't tell
+		whole = patientChunk
+	}
+	for _, tt := range []struct {
+		conn       net.Conn
+		size, want int
+	}{{slow, 1000, 1000}, {slow, large, patientChunk}, {roomy, 1000, 1000}, {roomy, large, whole}, {nil, large, patientChunk}} {
+		if got := Chunk(tt.conn, tt.size); got != tt.want {
+			t.Errorf("of %d bytes %d are written at once, want %d", tt.size, got, tt.want)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package clients
+package outbox
 
 // sendBufferLeft is not known: pages stay small.
 func sendBufferLeft(uintptr) int { return 0 }

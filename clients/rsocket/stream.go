@@ -51,6 +51,13 @@ func (s *Stream) Ready(ctx context.Context) error {
 	}
 }
 
+// Credit is how many payloads the client still takes.
+func (s *Stream) Credit() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int(s.credit)
+}
+
 // Send sends data as one payload, for which it waits for credit. data is not kept. An error of the connection ends all its
 // streams.
 func (s *Stream) Send(ctx context.Context, data []byte) error { return s.put(ctx, data, s.link.send) }
