@@ -113,8 +113,6 @@ type BlockHeader struct {
 	Count int
 	First OpID
 	Sum   uint32
-
-	before OpID // that the first op's id is told from
 }
 
 // decodeBlock checks a stored block and returns its payload, decompressed into buf.
@@ -129,11 +127,10 @@ func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
 	if d.fail || h.Count < 0 {
 		return h, nil, fmt.Errorf("bad block header")
 	}
-	payload, err = decompress(codec, d.b, buf, raw)
-	if len(payload) > 1 && payload[1] == 0 { // else it was written before ids were told from the header's
-		h.before = h.First
+	if payload, err = decompress(codec, d.b, buf, raw); err != nil {
+		return h, nil, fmt.Errorf("block: %w", err)
 	}
-	return h, payload, err
+	return h, payload, nil
 }
 
 // next decodes one op after the op id before; its bytes point into the payload.
@@ -169,7 +166,7 @@ func (tx *Tx) Ops(bucket BucketID, after OpID, buf []byte, visit func(*Op) bool)
 		if b.encoded[0] != codecPlain {
 			buf = payload
 		}
-		d, before := decoder{b: payload}, h.before
+		d, before := decoder{b: payload}, h.First
 		for range h.Count {
 			if !op.next(&d, before) {
 				return buf, corrupt(b.section, b.key, "bad op")

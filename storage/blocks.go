@@ -15,7 +15,7 @@ func (b *StoredBlock) Ops() (ops []Op, size int, err error) {
 	if err != nil {
 		return nil, 0, corrupt(b.section, b.key, "%v", err)
 	}
-	d, before := decoder{b: payload}, h.before
+	d, before := decoder{b: payload}, h.First
 	for range h.Count {
 		var op Op
 		if !op.next(&d, before) {

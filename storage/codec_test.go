@@ -94,7 +94,7 @@ func TestBlockRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d ops: %v", size, err)
 		}
-		d, before := decoder{b: payload}, h.before
+		d, before := decoder{b: payload}, h.First
 		for i := range h.Count {
 			var op Op
 			if !op.next(&d, before) {
@@ -109,24 +109,6 @@ func TestBlockRoundTrip(t *testing.T) {
 			t.Errorf("%d ops: header %+v, payload read to the end: %v", size, h, d.done())
 		}
 	}
-}
-
-// Stores of earlier builds have blocks of codec zstd.
-func TestBlockOfZstd(t *testing.T) {
-	payload := bytes.Repeat([]byte("payload"), 1000)
-	h, got, err := decodeBlock(zstdBlock(payload, len(payload)), nil)
-	if err != nil || h != (BlockHeader{Count: 3, First: 7, Sum: 5}) || !bytes.Equal(got, payload) {
-		t.Errorf("got %+v, %d bytes of payload, %v", h, len(got), err)
-	}
-	if _, _, err := decodeBlock(zstdBlock(payload, len(payload)+1), nil); err == nil {
-		t.Error("a block that is shorter than it says decodes")
-	}
-}
-
-func zstdBlock(payload []byte, size int) []byte {
-	v := appendU32(appendUvarint(appendUvarint([]byte{codecZstd}, 3), 7), 5)
-	v = zstdEncoder.EncodeAll(payload, appendUvarint(v, uint64(size)))
-	return appendU32(v, crc(v))
 }
 
 // What does not compress is stored as it is.
@@ -206,9 +188,8 @@ func FuzzDecodeBlock(f *testing.F) {
 	for i := range 20 {
 		bl.Add(&Op{ID: OpID(i + 1), Kind: OpPut, Type: []byte("table"), ObjectID: []byte("id"), Data: bytes.Repeat([]byte("data"), 10)})
 	}
-	for _, v := range [][]byte{bl.Encode(), zstdBlock(bl.payload, len(bl.payload))} {
-		f.Add(v[:len(v)-4])
-	}
+	v := bl.Encode()
+	f.Add(v[:len(v)-4])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// The checksum is repaired, so that the fuzzer gets past it.
 		v := appendU32(bytes.Clone(b), crc(b))

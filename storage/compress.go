@@ -5,35 +5,18 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/s2"
-	"github.com/klauspost/compress/zstd"
 )
 
-// Codecs of a block's payload.
-//
-// S2 is what blocks are written with: of the rows of `make bench` (435 bytes each) it takes 61 ns to decompress one and 325 to compress it,
-// zstd at its fastest 234 and 1540. It leaves 178 bytes instead of 97; a store of a million such rows is 0.9 times as large as their table.
-// Zstd is read only: older stores have it.
+// Codecs of payloads. S2 is chosen for downloads: of the rows of `make bench` (435 bytes each) it takes 61 ns to decompress one and 325 to
+// compress it, zstd at its fastest 234 and 1540. It leaves 178 bytes instead of 97; a store of a million such rows is 0.9 times as large as
+// their table.
 const (
 	codecPlain = 0
-	codecZstd  = 1
-	codecS2    = 2
+	codecS2    = 1
 
-	compressMin = 256     // below this a block is stored plain
+	compressMin = 256     // below this a payload is stored plain
 	rawMax      = 1 << 30 // no payload is longer
 )
-
-// zstdEncoder, which is for staged changes, and zstdDecoder are safe for concurrent use of their EncodeAll and DecodeAll.
-var (
-	zstdEncoder = mustZstd(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithWindowSize(2*BlockTarget)))
-	zstdDecoder = mustZstd(zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(rawMax)))
-)
-
-func mustZstd[T any](v T, err error) T {
-	if err != nil {
-		panic(fmt.Sprintf("storage: zstd options: %v", err))
-	}
-	return v
-}
 
 // scratch is room for what S2 may make of a block at most. What it did make is kept until a flush ends, and takes a third of that.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
@@ -64,26 +47,24 @@ func appendPayload(out, payload []byte) ([]byte, byte) {
 // decompress returns a payload of size bytes, in buf's memory if that is enough. A plain one is returned as it is.
 func decompress(codec byte, v, buf []byte, size uint64) (payload []byte, err error) {
 	if size > rawMax {
-		return nil, fmt.Errorf("block claims to be %d bytes long", size)
+		return nil, fmt.Errorf("it claims to be %d bytes long", size)
 	}
 	switch codec {
 	case codecPlain:
 		payload = v
-	case codecZstd:
-		payload, err = zstdDecoder.DecodeAll(v, buf[:0])
 	case codecS2:
 		if n, errLen := s2.DecodedLen(v); errLen != nil || uint64(n) != size { // it is what Decode would allocate
-			return nil, fmt.Errorf("block is not %d bytes long", size)
+			return nil, fmt.Errorf("it is not %d bytes long", size)
 		}
 		payload, err = s2.Decode(buf[:cap(buf)], v)
 	default:
-		return nil, fmt.Errorf("unknown block codec %d", codec)
+		return nil, fmt.Errorf("unknown codec %d", codec)
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("decompress block: %w", err)
+		return nil, fmt.Errorf("decompress: %w", err)
 	case uint64(len(payload)) != size:
-		return nil, fmt.Errorf("block is %d bytes long, not %d", len(payload), size)
+		return nil, fmt.Errorf("it is %d bytes long, not %d", len(payload), size)
 	}
 	return payload, nil
 }

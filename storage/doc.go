@@ -34,7 +34,7 @@
 //	             u64 row | u64 digest | u64 op id
 //	garbage      u64 op id | params key             empty: entries up to that op id can go once it is published
 //	write        write checkpoint key               u64 number, heads as the checkpoint's positions, u64 unix seconds
-//	staging      bytes source | u32 part            changes of a big transaction: zstd, u32 CRC32C
+//	staging      bytes source | u32 part            changes of a big transaction: u8 codec, uv raw len, payload, u32 CRC32C
 //	staged       source name                        JSON Staged: its commit was received
 //
 // Counters: ids handed out next. Definition ids start at a random tag of the store and op ids at unix ms << 20 (I3, I3b).
@@ -75,8 +75,8 @@
 //	|         | one before       |              | bytes subkey                               | data          |
 //	+---------+------------------+--------------+--------------------------------------------+---------------+
 //
-// The "op before" of the first op is the header's first op, so that all but the header can be made before ids are given; in older blocks it
-// is 0. Codec 0 is plain, 2 is S2; 1, zstd, is not written any more.
+// The "op before" of the first op is the header's first op, so that all but the header can be made before ids are given. Codec 0 is plain, 1
+// is S2.
 //
 // Row state: where a source row is (I12 compares with it, REMOVE is made from it).
 //

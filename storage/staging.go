@@ -127,7 +127,8 @@ func stagingKey(source string, part int) []byte {
 
 // PutPart stores a part of a transaction whose commit has not been received, compressed, with a checksum.
 func (tx *Tx) PutPart(source string, part int, changes []byte) error {
-	v := zstdEncoder.EncodeAll(changes, nil)
+	v, codec := appendPayload(appendUvarint([]byte{0}, uint64(len(changes))), changes)
+	v[0] = codec
 	return tx.section(secStaging).Put(stagingKey(source, part), appendU32(v, crc(v)))
 }
 
@@ -141,9 +142,17 @@ func decodePart(k, v []byte) ([]byte, error) {
 	if len(v) < 4 || crc(v[:len(v)-4]) != binary.BigEndian.Uint32(v[len(v)-4:]) {
 		return nil, corrupt(secStaging, k, "part is missing or its checksum does not match")
 	}
-	changes, err := zstdDecoder.DecodeAll(v[:len(v)-4], nil)
+	d := decoder{b: v[:len(v)-4]}
+	codec, size := d.u8(), d.uvarint()
+	if d.fail {
+		return nil, corrupt(secStaging, k, "bad part header")
+	}
+	changes, err := decompress(codec, d.b, nil, size)
 	if err != nil {
-		return nil, corrupt(secStaging, k, "decompress part: %v", err)
+		return nil, corrupt(secStaging, k, "part: %v", err)
+	}
+	if codec == codecPlain {
+		changes = bytes.Clone(changes)
 	}
 	return changes, nil
 }
