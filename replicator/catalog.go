@@ -62,15 +62,20 @@ const shapeOf = `md5(concat_ws('|', c.oid, c.relkind, c.relpersistence, c.relrep
 // tablesQuery lists the tables of schemas $1 whose name is in $2 or starts with one of $3, and the leaves of those that are
 // partitioned. $4 is the publication. The key is the replica identity index, or the primary key under DEFAULT and FULL; a deferrable
 // primary key is no identity, and no key either, since two rows can have the same in the middle of a transaction.
+// It locks no table, as pg_partition_tree would: who rewrites one for an hour must not keep weir from looking at all others.
 const tablesQuery = `
-WITH named AS (
+WITH RECURSIVE named AS (
   SELECT c.oid, c.relkind, c.relispartition FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND (c.relname = ANY($2) OR c.relname::text ^@ ANY($3))
+), tree AS (
+  SELECT oid, oid AS root, relkind FROM named WHERE relkind = 'p' AND NOT relispartition
+  UNION ALL
+  SELECT c.oid, tree.root, c.relkind FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid AND NOT i.inhdetachpending
+  JOIN pg_class c ON c.oid = i.inhrelid
 ), units AS (
   SELECT oid, oid AS root FROM named
   UNION ALL
-  SELECT t.relid::oid, named.oid FROM named, pg_partition_tree(named.oid) t
-  WHERE named.relkind = 'p' AND NOT named.relispartition AND t.isleaf AND t.relid::oid <> named.oid
+  SELECT oid, root FROM tree WHERE relkind <> 'p'
 )
 SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.relkind::text, c.relpersistence::text,
        coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT'),
@@ -92,12 +97,6 @@ const columnsQuery = `
 SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, t.typlen = -1, a.attgenerated::text, format_type(a.atttypid, -1)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
-
-// publishedQuery says which of the tables $2 the publication $1 holds. Column lists and row filters came with 15.
-const publishedQuery = `
-SELECT c.oid, %s FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
-JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
-WHERE p.pubname = $1 AND c.oid = ANY($2)`
 
 // loadTables reads what the catalog has for d. q is one REPEATABLE READ transaction, so that the parts fit together.
 func loadTables(ctx context.Context, q querier, d demand, publication string, version int) ([]*table, error) {
@@ -154,26 +153,6 @@ func loadColumns(ctx context.Context, q querier, oids []uint32, tables map[uint3
 			tables[oid].columns = append(tables[oid].columns, c)
 			return nil
 		})
-	return err
-}
-
-func loadPublished(ctx context.Context, q querier, oids []uint32, tables map[uint32]*table, publication string, version int) error {
-	lists := "p.attnames::text[], coalesce(p.rowfilter, '')"
-	if version < 150000 {
-		lists = "NULL::text[], ''"
-	}
-	rows, err := q.Query(ctx, fmt.Sprintf(publishedQuery, lists), publication, oids)
-	if err != nil {
-		return err
-	}
-	var oid uint32
-	var list []string
-	var filter string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &list, &filter}, func() error {
-		t := tables[oid]
-		t.published, t.list, t.filter = true, slices.Clone(list), filter
-		return nil
-	})
 	return err
 }
 
