@@ -12,13 +12,19 @@ func (b *batch) keepShape(t *table, rel *Relation) error {
 		return nil
 	}
 	b.s.log.Info("table has another shape: it is read again", "source", t.Source, "table", t.Relation.Schema+"."+t.Relation.Name)
-	return b.begin(t.ID, rel)
+	next := *rel
+	next.Schema, next.Name = t.Relation.Schema, t.Relation.Name // it may be renamed, and another one have its place: that is found by the name
+	if err := b.begin(t.ID, &next); err != nil {
+		return err
+	}
+	t.fitting = rel
+	return nil
 }
 
 // sameShape tells whether rows of a and b mean the same as far as the stream can say: it knows neither attribute numbers nor how the
-// publication holds a table. Under replica identity FULL it does not know the key either.
+// publication holds a table. Under replica identity FULL it does not know the key either. Under another name, rows are not the table's.
 func sameShape(a, b *Relation) bool {
-	if a.Identity != b.Identity || len(a.Columns) != len(b.Columns) {
+	if a.Schema != b.Schema || a.Name != b.Name || a.Identity != b.Identity || len(a.Columns) != len(b.Columns) {
 		return false
 	}
 	for i := range a.Columns {

@@ -32,6 +32,27 @@ func TestAnotherShapeShutsTheGate(t *testing.T) {
 	}
 }
 
+// A row under another name is none of the table's. The table keeps its name, by which another relation may be found in its place.
+func TestRenamedTableShutsTheGate(t *testing.T) {
+	away := relation(items.OID, "away", "id", "owner", "n", "b")
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "a", nil), tuple("2", "ann", "b", nil))
+	for _, v := range []string{"x", "y"} {
+		h.stream(upd(away, "1", "ann", v, nil))
+		h.wantN("ann", map[string]string{"1": "a", "2": "b"})
+		if tab := h.Tables("default")[0]; tab.Phase != Chunking || tab.Generation != 2 || tab.Relation.Name != "items" {
+			t.Errorf("phase %d of generation %d of %s, want %d of 2 of items", tab.Phase, tab.Generation, tab.Relation.Name, Chunking)
+		}
+	}
+	_, err := h.BeginGeneration(h.ctx, h.Tables("default")[0].ID, itemsAgain)
+	h.must(err)
+	h.chunk(itemsAgain, true, tuple("2", "ann", "b", nil), tuple("3", "ann", "c", nil))
+	h.fence(itemsAgain)
+	h.wantN("ann", map[string]string{"2": "b", "3": "c"})
+}
+
 // The same shape in another description, as after a reconnect, begins nothing.
 func TestSameShapeInAnotherDescription(t *testing.T) {
 	h := newHarness(t)

@@ -155,6 +155,9 @@ func (a *assembler) bind(b *binding, news bool) {
 		if news {
 			a.reg.sawUnknown(oid)
 		}
+	case news && !named(cat, b.message): // not news: renaming a schema makes Postgres describe no table of it anew
+		b.rel = reshape(rename(cat, b.message), b.message)
+		a.reg.sawChange(oid)
 	case fits(cat, b.message):
 		b.rel = cat
 		if news {

@@ -1,7 +1,10 @@
 package replicator
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weirsync/weir/replicator/pgtest"
 )
@@ -48,4 +51,32 @@ func TestNames(t *testing.T) {
 			INSERT INTO "order" VALUES (2, 'b'); DELETE FROM "Odd schema"."It's a ""table""" WHERE id = 1`)
 		w.compare(namesTruth...)
 	})
+}
+
+// TestSchemaRenamed: Postgres describes no table of a schema anew when that gets another name. Its rows go and come back with the name, and
+// the table is then at rest.
+func TestSchemaRenamed(t *testing.T) {
+	const truth = "SELECT 'items', id, json_build_object('id', id, 'v', v) FROM plain.items"
+	var looks atomic.Int64
+	d := pgtest.New(t)
+	d.Exec("CREATE SCHEMA plain; CREATE TABLE plain.items (id int PRIMARY KEY, v text); INSERT INTO plain.items VALUES (1, 'a'), (2, 'b')")
+	w := newWorld(t, d, "bucket_definitions:\n  all:\n    data: [\"SELECT id, v FROM plain.items\"]\n", func(cfg *Config) {
+		cfg.CatalogPoll = 20 * time.Millisecond
+		cfg.hooks.planning = func(context.Context) { looks.Add(1) }
+	})
+	w.start()
+	w.compare(truth)
+	d.Exec("ALTER SCHEMA plain RENAME TO away; UPDATE away.items SET v = 'unseen' WHERE id = 1")
+	w.until(func() bool { return w.complete() && len(w.rows()) == 0 })
+	d.Exec("ALTER SCHEMA away RENAME TO plain; UPDATE plain.items SET v = 'seen' WHERE id = 2")
+	w.until(func() bool { return w.complete() && len(w.rows()) == 2 })
+	w.compare(truth)
+	generation := w.store.Tables("default")[0].Generation
+	d.Exec("UPDATE plain.items SET v = 'later' WHERE id = 1")
+	w.compare(truth)
+	from := looks.Load()
+	w.until(func() bool { return looks.Load() > from+5 })
+	if got := w.store.Tables("default")[0].Generation; got != generation {
+		t.Errorf("generation %d, was %d: nothing happened since", got, generation)
+	}
 }

@@ -144,6 +144,18 @@ func fits(rel *buckets.Relation, m *pgoutput.Relation) bool {
 	return true
 }
 
+// named tells whether m calls the relation as rel does. A leaf is known by its root's name, whatever its own is.
+func named(rel *buckets.Relation, m *pgoutput.Relation) bool {
+	return rel.Leaf != "" || rel.Schema == m.Namespace && rel.Name == m.Name
+}
+
+// rename describes the relation of m under the name that m has for it.
+func rename(rel *buckets.Relation, m *pgoutput.Relation) *buckets.Relation {
+	renamed := *rel
+	renamed.Schema, renamed.Name = m.Namespace, m.Name
+	return &renamed
+}
+
 // reshape describes rel as the stream has it at this point: columns by the stream's message, what only the catalog knows by name from
 // rel. A type that rel does not have passes as text until the planner has begun the table's next generation.
 func reshape(rel *buckets.Relation, m *pgoutput.Relation) *buckets.Relation {

@@ -22,6 +22,12 @@ func TestNoCheckpointBetweenShapes(t *testing.T) {
 		"retype":           "ALTER TABLE items ALTER v TYPE bigint USING id",
 		"identity":         "ALTER TABLE items REPLICA IDENTITY FULL",
 		"key":              "ALTER TABLE items DROP CONSTRAINT items_pkey; ALTER TABLE items ADD PRIMARY KEY (id, code)",
+		"another in its place": `ALTER TABLE items RENAME TO away; CREATE TABLE items (LIKE away INCLUDING ALL);
+			INSERT INTO items SELECT * FROM away WHERE id > 1; UPDATE away SET code = 2 WHERE id = 5`,
+		"another in its place, and a column more": `ALTER TABLE items RENAME TO away; CREATE TABLE items (LIKE away INCLUDING ALL);
+			INSERT INTO items SELECT * FROM away WHERE id > 1; ALTER TABLE away ADD extra int; UPDATE away SET code = 2 WHERE id = 5`,
+		"into another schema": `CREATE SCHEMA other; ALTER TABLE items SET SCHEMA other; UPDATE other.items SET code = 2 WHERE id = 5;
+			ALTER TABLE other.items SET SCHEMA public`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
