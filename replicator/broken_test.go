@@ -2,47 +2,95 @@ package replicator
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
+// swapped changes two keys, with values that are not sent again: if that happens before a table's chunks, there are rows to repair.
+const swapped = `BEGIN; LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE; UPDATE accounts SET id = -1 WHERE id = 3; UPDATE accounts SET id = 3 WHERE id = 300;
+	UPDATE accounts SET id = 300 WHERE id = -1; COMMIT`
+
+// disturbance is something that happens once, when a source comes to a point for the n-th time.
+type disturbance struct {
+	at    string
+	n     int32
+	cause func(ctx context.Context) error
+
+	seen, fired atomic.Int32
+	prepare     sync.Once
+}
+
+// disturb sets the hooks; once the first chunks begin, it has rows of accounts swap their keys.
+func (e *disturbance) disturb(t *testing.T, uri string, h *hooks) {
+	reach := func(ctx context.Context, at string) {
+		if at == e.at && e.seen.Add(1) == e.n {
+			if err := e.cause(ctx); err != nil {
+				t.Errorf("at %s: %v", at, err)
+			}
+			e.fired.Store(1)
+		}
+	}
+	h.step = func(name string, _ buckets.TableID) {
+		if name == stepChunks {
+			e.prepare.Do(func() {
+				if err := execute(context.Background(), uri, swapped); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		reach(context.Background(), name)
+	}
+	h.chunkChecked = func(ctx context.Context, _ *buckets.Relation) { reach(ctx, "checked") }
+	h.chunkRead = func(ctx context.Context, _ *buckets.Relation, _ int) { reach(ctx, "read") }
+	h.received = func(*buckets.Transaction) { reach(context.Background(), "received") }
+}
+
+// everywhere are the points of a snapshot and of the stream beside it, and the time at which they disturb most.
+var everywhere = []struct {
+	at string
+	n  int32
+}{
+	{stepBegin, 2}, {stepChunks, 2}, {"checked", 3}, {"read", 3}, {stepSaved, 3}, {stepRepair, 1}, {stepReread, 1}, {stepFence, 1}, {stepFenced, 2}, {"received", 5},
+}
+
 // TestBackendsTerminated: sessions of a snapshot that are ended by someone else cost nothing but time, and no generation.
 func TestBackendsTerminated(t *testing.T) {
-	for name, terminate := range map[string]string{
-		"walsender": "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL AND database = current_database()",
-		"snapshot":  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'weir%snapshot%' AND datname = current_database()",
-		"all":       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'weir%' AND datname = current_database()",
-	} {
-		t.Run(name, func(t *testing.T) {
+	const walsender = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL AND database = current_database()"
+	const sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%s' AND datname = current_database()"
+	play := func(name, at string, n int32, terminate string) {
+		t.Run(name+" "+at, func(t *testing.T) {
 			t.Parallel()
 			d := pgtest.New(t)
 			d.Exec(bankTables)
 			conn := d.Connect(t)
-			var chunks atomic.Int32
-			w := newWorld(t, d, bankRules, func(cfg *Config) {
-				concurrent(cfg)
-				// In the middle of a chunk there is a session that reads; behind it there may be none, as a chunk that is cut costs its own.
-				cfg.hooks.chunkChecked = func(ctx context.Context, _ *buckets.Relation) {
-					if chunks.Add(1) != 3 {
-						return
+			e := &disturbance{at: at, n: n, cause: func(ctx context.Context) error {
+				for { // the stream may not have begun
+					tag, err := conn.Exec(context.Background(), terminate)
+					if err != nil || tag.RowsAffected() > 0 {
+						return err
 					}
-					for hit := false; !hit; _ = pause(ctx, time.Millisecond) { // the stream may not have begun
-						tag, err := conn.Exec(context.Background(), terminate)
-						if err != nil {
-							t.Errorf("%s: %v", terminate, err)
-						}
-						hit = err != nil || tag.RowsAffected() > 0
+					if err := pause(ctx, time.Millisecond); err != nil {
+						return err
 					}
 				}
+			}}
+			w := newWorld(t, d, bankRules, func(cfg *Config) {
+				concurrent(cfg)
+				e.disturb(t, d.URI(), &cfg.hooks)
 			})
 			stop := workload(t, d, seedOf(t), randomTransaction)
 			w.start()
-			w.settle()
+			w.until(func() bool { return e.fired.Load() > 0 && w.complete() })
 			stop()
 			w.compare(bankTruth...)
 			for _, table := range w.store.Tables("default") {
@@ -51,6 +99,80 @@ func TestBackendsTerminated(t *testing.T) {
 				}
 			}
 		})
+	}
+	for _, m := range everywhere {
+		play("all", m.at, m.n, fmt.Sprintf(sessions, "weir%"))
+	}
+	// In the middle of a chunk there is a session that reads; behind it there may be none, as a chunk that is cut costs its own.
+	play("snapshot", "checked", 3, fmt.Sprintf(sessions, "weir%snapshot%"))
+	play("walsender", "checked", 3, walsender)
+	play("walsender", stepFenced, 1, walsender)
+}
+
+// TestServerCrashesAt: at whatever point the server is shut down at once, under writes of which some are not flushed, the stream and the
+// snapshot go on behind its recovery: with what SQL then says, without a generation more, and each checkpoint on the way is a state that the
+// source had and did not lose (I1).
+func TestServerCrashesAt(t *testing.T) {
+	for _, m := range everywhere {
+		t.Run(m.at, func(t *testing.T) {
+			t.Parallel()
+			server := pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s"}})
+			d := pgtest.NewOn(t, server)
+			d.Exec(bankTables)
+			e := &disturbance{at: m.at, n: m.n, cause: func(context.Context) error {
+				if err := server.Kill(context.Background()); err != nil {
+					return err
+				}
+				return server.Restart(context.Background())
+			}}
+			w := newWorld(t, d, bankRules, func(cfg *Config) {
+				concurrent(cfg)
+				e.disturb(t, d.URI(), &cfg.hooks)
+			})
+			stop := stubborn(t, d.URI(), seedOf(t))
+			w.start()
+			w.until(func() bool { return e.fired.Load() > 0 && w.complete() })
+			stop()
+			w.compare(bankTruth...)
+			for _, table := range w.store.Tables("default") {
+				if table.Generation != 1 {
+					t.Errorf("table %s has generation %d", table.Relation.Name, table.Generation)
+				}
+			}
+		})
+	}
+}
+
+// stubborn writes like workload, on a new connection when the server has ended one, and does not wait for the flush of every second transaction.
+func stubborn(t *testing.T, uri string, seed uint64) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	r := rand.New(rand.NewPCG(seed, 1))
+	write := func() {
+		conn, err := pgx.Connect(context.Background(), uri)
+		if err != nil {
+			_ = pause(ctx, 10*time.Millisecond)
+			return
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		for err == nil && ctx.Err() == nil {
+			sql := randomTransaction(r)
+			if r.IntN(2) == 0 {
+				sql = strings.Replace(sql, "BEGIN;", "BEGIN; SET LOCAL synchronous_commit = off;", 1)
+			}
+			_, err = conn.Exec(context.Background(), sql, simple...)
+		}
+	}
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			write()
+		}
+	}()
+	return func() {
+		t.Helper()
+		cancel()
+		<-done
 	}
 }
 
