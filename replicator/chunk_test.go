@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,6 +192,48 @@ func TestSectionsCoverTheTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTablesAreReadAtOnce: chunks of several tables are in flight in concurrent mode, of one in sequential mode.
+func TestTablesAreReadAtOnce(t *testing.T) {
+	modes(t, func(t *testing.T, mode func(*Config)) {
+		d := pgtest.New(t)
+		rules := "bucket_definitions:\n  all:\n    data:\n"
+		for _, table := range []string{"a", "b", "c"} {
+			d.Exec(fmt.Sprintf("CREATE TABLE %s (id int PRIMARY KEY); INSERT INTO %[1]s VALUES (1)", table))
+			rules += "      - SELECT id FROM " + table + "\n"
+		}
+		var mu sync.Mutex
+		reading, most := map[string]bool{}, 0
+		w := newWorld(t, d, rules, func(cfg *Config) {
+			mode(cfg)
+			want := 1
+			if cfg.Snapshot.Concurrent {
+				want = 3
+			}
+			cfg.hooks.chunkChecked = func(ctx context.Context, rel *buckets.Relation) {
+				mu.Lock()
+				reading[rel.Name] = true
+				most = max(most, len(reading))
+				mu.Unlock()
+				for together := 0; together < want && pause(ctx, time.Millisecond) == nil; { // the others come if they may
+					mu.Lock()
+					together = most
+					mu.Unlock()
+				}
+			}
+			cfg.hooks.chunkRead = func(_ context.Context, rel *buckets.Relation, _ int) {
+				mu.Lock()
+				defer mu.Unlock()
+				delete(reading, rel.Name)
+			}
+		})
+		w.start()
+		w.settle()
+		if want := w.cfg.Snapshot.Workers; w.cfg.Snapshot.Concurrent && most != want || !w.cfg.Snapshot.Concurrent && most != 1 {
+			t.Errorf("%d tables were read at once", most)
+		}
+	})
 }
 
 // TestSectionsAreReadAtOnce: several chunks of one table are in flight, its rows move between what they read, and a restart goes on in each

@@ -1,6 +1,7 @@
 package replicator
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -21,12 +22,13 @@ INSERT INTO items SELECT i, 'v' || i, repeat(md5(i::text), 200) FROM generate_se
 
 const itemTruth = "SELECT 'items', id, json_build_object('id', id, 'v', v, 'big', big) FROM items"
 
-// TestOpenTransactions: one that is open across slot creation and one across ADD TABLE are not lost.
+// TestOpenTransactions: one that is open across slot creation and one across ADD TABLE are not lost, and none that is only prepared: no
+// snapshot lists those.
 func TestOpenTransactions(t *testing.T) {
 	modes(t, func(t *testing.T, mode func(*Config)) {
-		server := pgtest.StartServer(t, pgtest.Options{})
+		server := pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"max_prepared_transactions": "2"}})
 		d := pgtest.NewOn(t, server)
-		d.Exec(itemTable + "CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later VALUES (1, 'a')")
+		d.Exec(itemTable + "CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later VALUES (1, 'a'); CREATE TABLE last (LIKE later INCLUDING ALL)")
 		w := newWorld(t, d, itemRules, mode)
 		early := d.Connect(t)
 		execOn(t, early, "BEGIN; INSERT INTO items VALUES (100, 'open', NULL)")
@@ -40,7 +42,17 @@ func TestOpenTransactions(t *testing.T) {
 		w.deploy(itemRules + "      - SELECT id, v FROM later\n")
 		eventually(t, d, "SELECT count(*) > 0 FROM pg_publication_tables WHERE pubname = $1 AND tablename = 'later'", w.cfg.Publication)
 		execOn(t, late, "UPDATE later SET v = 'changed' WHERE id = 1; COMMIT")
-		w.compare(itemTruth, "SELECT 'later', id, json_build_object('id', id, 'v', v) FROM later")
+		truth := []string{itemTruth, "SELECT 'later', id, json_build_object('id', id, 'v', v) FROM later"}
+		w.compare(truth...)
+
+		execOn(t, late, "BEGIN; INSERT INTO last VALUES (3, 'prepared'); PREPARE TRANSACTION 'one'")
+		w.deploy(itemRules + "      - SELECT id, v FROM later\n      - SELECT id, v FROM last\n")
+		w.until(func() bool {
+			p := w.source.Progress()
+			return len(p) > 0 && strings.Contains(p[len(p)-1].Waiting, "prepared transaction 'one'")
+		})
+		execOn(t, late, "COMMIT PREPARED 'one'")
+		w.compare(append(truth, "SELECT 'last', id, json_build_object('id', id, 'v', v) FROM last")...)
 	})
 }
 
