@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weirsync/weir/buckets"
 	"github.com/weirsync/weir/replicator/pgtest"
@@ -72,5 +73,25 @@ func TestIdleSlotAdvances(t *testing.T) {
 		writer.Exec("CREATE TABLE IF NOT EXISTS other (id int); INSERT INTO other SELECT generate_series(1, 10000)")
 		head := d.Value("SELECT pg_current_wal_flush_lsn()")
 		eventually(t, d, "SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", w.cfg.Slot, head)
+	}
+}
+
+// TestIdleWeirWritesNothing: neither looks at the catalog and the slot nor positions that it stores make weir write to the source, which would
+// come back to it as something to store.
+func TestIdleWeirWritesNothing(t *testing.T) {
+	d := pgtest.NewOn(t, pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"autovacuum": "off"}})) // nobody else commits there
+	d.Exec(itemTable)
+	var looks, transactions atomic.Int64
+	w := newWorld(t, d, itemRules, func(cfg *Config) {
+		cfg.CatalogPoll = 10 * time.Millisecond
+		cfg.hooks.planning = func(context.Context) { looks.Add(1) }
+		cfg.hooks.received = func(*buckets.Transaction) { transactions.Add(1) }
+	})
+	w.start()
+	w.compare(itemTruth)
+	from, before, checked := looks.Load(), transactions.Load(), w.source.Health().Slot.Checked
+	w.until(func() bool { return looks.Load() > from+20 && w.source.Health().Slot.Checked.After(checked) })
+	if got := transactions.Load(); got != before {
+		t.Errorf("%d transactions came while nobody wrote", got-before)
 	}
 }
