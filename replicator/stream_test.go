@@ -3,9 +3,12 @@ package replicator
 import (
 	"context"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weirsync/weir/buckets"
+	"github.com/weirsync/weir/replicator/pgtest"
 )
 
 // TestKeepaliveInATransaction: the server sends them inside transactions, too, with the position of the commit that has not come yet. To store
@@ -49,5 +52,46 @@ func TestKeepaliveInATransaction(t *testing.T) {
 	cancel()
 	if err := <-ran; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNothingIsAcknowledgedBeforeItIsDurable: a transaction that is received, and one that is applied and not durable, stay the server's to keep,
+// however many reports go out meanwhile: a crash then loses nothing (I2).
+func TestNothingIsAcknowledgedBeforeItIsDurable(t *testing.T) {
+	for _, at := range []string{"received", buckets.StepCommit} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			d := pgtest.NewOn(t, pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"wal_sender_timeout": "1s"}}))
+			d.Exec(itemTable)
+			var armed atomic.Bool
+			held, goOn := make(chan struct{}), make(chan struct{})
+			release := sync.OnceFunc(func() { close(goOn) })
+			reach := func(name string) {
+				if name == at && armed.CompareAndSwap(true, false) {
+					close(held)
+					<-goOn
+				}
+			}
+			w := newWorld(t, d, itemRules, func(cfg *Config) { cfg.hooks.received = func(*buckets.Transaction) { reach("received") } })
+			w.opts.Step = reach
+			t.Cleanup(release) // before the world's own
+			w.start()
+			w.compare(itemTruth)
+			armed.Store(true) // a keepalive may be held instead of the transaction, which then is behind it
+			d.Exec("UPDATE items SET v = 'not durable'")
+			end := d.Value("SELECT pg_current_wal_flush_lsn()")
+			<-held
+			for range 3 { // reports
+				last := d.Value("SELECT reply_time FROM pg_stat_replication")
+				eventually(t, d, "SELECT reply_time > $1::timestamptz FROM pg_stat_replication", last)
+			}
+			const within = "SELECT confirmed_flush_lsn < $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1"
+			if d.Value(within, w.cfg.Slot, end) != "t" {
+				t.Errorf("what ends at %s is acknowledged, and not durable", end)
+			}
+			release()
+			w.compare(itemTruth)
+			eventually(t, d, "SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", w.cfg.Slot, end)
+		})
 	}
 }

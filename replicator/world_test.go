@@ -27,6 +27,7 @@ type world struct {
 	cfg    Config
 	path   string
 	rules  string
+	opts   buckets.Options
 	store  *buckets.Store
 	source *Source
 	stop   func()
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, db *pgtest.Database, rules string, change func(cfg *
 // start opens the store and runs writer, source and, if there is a ledger, its witness.
 func (w *world) start() {
 	w.t.Helper()
-	store, err := buckets.Open(w.path, buckets.Options{})
+	store, err := buckets.Open(w.path, w.opts)
 	if err != nil {
 		w.t.Fatal(err)
 	}
