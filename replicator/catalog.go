@@ -62,7 +62,9 @@ const shapeOf = `md5(concat_ws('|', c.oid, c.relkind, c.relpersistence, c.relrep
 // tablesQuery lists the tables of schemas $1 whose name is in $2 or starts with one of $3, and the leaves of those that are
 // partitioned. $4 is the publication. The key is the replica identity index, or the primary key under DEFAULT and FULL; a deferrable
 // primary key is no identity, and no key either, since two rows can have the same in the middle of a transaction.
-// It locks no table, as pg_partition_tree would: who rewrites one for an hour must not keep weir from looking at all others.
+// It locks no table, as pg_partition_tree would: who rewrites one for an hour must not keep weir from looking at all others. And it has all of
+// them from one snapshot: such functions see the catalog as it is when they run, so of a leaf that was just made again neither the old one
+// nor the new one would be listed.
 const tablesQuery = `
 WITH RECURSIVE named AS (
   SELECT c.oid, c.relkind, c.relispartition FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -78,8 +80,8 @@ WITH RECURSIVE named AS (
   SELECT oid, root FROM tree WHERE relkind <> 'p'
 )
 SELECT c.oid, n.nspname, c.relname, rn.nspname, r.relname, c.relispartition, c.relkind::text, c.relpersistence::text,
-       coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT'),
-       has_schema_privilege(c.relnamespace, 'USAGE'),
+       coalesce(am.amname, ''), c.relreplident::text, row_security_active(c.oid),
+       coalesce(has_table_privilege(c.oid, 'SELECT'), true), coalesce(has_schema_privilege(c.relnamespace, 'USAGE'), true),
        c.reltuples::bigint,
        (c.relpages + coalesce((SELECT toast.relpages FROM pg_class toast WHERE toast.oid = c.reltoastrelid), 0))::bigint
          * current_setting('block_size')::bigint, ` + shapeOf + `,

@@ -108,3 +108,40 @@ func TestCatalogWaitsForNoLock(t *testing.T) {
 		t.Errorf("got %d tables, %d missing, faults %v; want the 2 there were (%d)", len(got.units), len(got.missing), got.faults, len(want.units))
 	}
 }
+
+// TestCatalogOfOneMoment: tables and leaves that are made again while the catalog is read are seen as they were before, never as gone.
+func TestCatalogOfOneMoment(t *testing.T) {
+	d := pgtest.New(t)
+	const leaf = "CREATE TABLE parted_b PARTITION OF parted FOR VALUES FROM (100) TO (200)"
+	d.Exec(itemTable + `CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE parted_a PARTITION OF parted FOR VALUES FROM (0) TO (100)
+		PARTITION BY RANGE (id); CREATE TABLE parted_aa PARTITION OF parted_a DEFAULT;` + leaf)
+	cfg := newConfig(d)
+	d.Exec("CREATE PUBLICATION " + ident(cfg.Publication) + " FOR TABLE items, parted")
+	s := connected(t, cfg)
+	tx, err := d.Connect(t).BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() (seen []string) {
+		t.Helper()
+		tables, err := loadTables(t.Context(), tx, patterns("items", "parted"), cfg.Publication, int(s.version.Load()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range tables {
+			if !table.readable || !table.reachable {
+				t.Errorf("table %s can't be read", table.name)
+			}
+			seen = append(seen, table.name+" of "+table.rootName)
+		}
+		return seen
+	}
+	before := read()
+	if want := "items of items, parted of parted, parted_aa of parted, parted_b of parted"; strings.Join(before, ", ") != want {
+		t.Fatalf("tables %v, want %s", before, want)
+	}
+	d.Exec("SET lock_timeout = '5s'; DROP TABLE parted_b, items; " + leaf + "; " + itemTable)
+	if diff := cmp.Diff(before, read()); diff != "" {
+		t.Errorf("tables in the same snapshot (-before +after they were made again):\n%s", diff)
+	}
+}
