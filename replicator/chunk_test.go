@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -198,14 +199,15 @@ func TestSectionsCoverTheTable(t *testing.T) {
 func TestTablesAreReadAtOnce(t *testing.T) {
 	modes(t, func(t *testing.T, mode func(*Config)) {
 		d := pgtest.New(t)
-		rules := "bucket_definitions:\n  all:\n    data:\n"
+		var rules strings.Builder
+		rules.WriteString("bucket_definitions:\n  all:\n    data:\n")
 		for _, table := range []string{"a", "b", "c"} {
 			d.Exec(fmt.Sprintf("CREATE TABLE %s (id int PRIMARY KEY); INSERT INTO %[1]s VALUES (1)", table))
-			rules += "      - SELECT id FROM " + table + "\n"
+			rules.WriteString("      - SELECT id FROM " + table + "\n")
 		}
 		var mu sync.Mutex
 		reading, most := map[string]bool{}, 0
-		w := newWorld(t, d, rules, func(cfg *Config) {
+		w := newWorld(t, d, rules.String(), func(cfg *Config) {
 			mode(cfg)
 			want := 1
 			if cfg.Snapshot.Concurrent {
