@@ -2,15 +2,72 @@ package clients_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sync/semaphore"
+
+	"github.com/weirsync/weir/clients"
+	"github.com/weirsync/weir/clients/auth"
 	"github.com/weirsync/weir/clients/clientstest"
 	"github.com/weirsync/weir/clients/syncclient"
+	"github.com/weirsync/weir/clients/wire"
 )
+
+// nowhere takes all that a session has, and ends it when it is complete.
+type nowhere struct{ end func() }
+
+func (nowhere) Ready(ctx context.Context) error { return ctx.Err() }
+
+func (nowhere) Room() (lines, bytes int) { return math.MaxInt, 4 * clients.PageMax }
+
+func (nowhere) Flush() error { return nil }
+
+func (nowhere) Hold(context.Context, []byte) error { return nil }
+
+func (out nowhere) Send(context.Context, []byte) error {
+	out.end() // only the last line is not held
+	return nil
+}
+
+// BenchmarkSession is what a fresh client of 20,000 rows like those of `make bench` costs without the way to it.
+func BenchmarkSession(b *testing.B) {
+	const rows = 20000
+	store := clientstest.NewStore(b)
+	lists := store.Table("lists", "id", "owner", "name")
+	store.Deploy(definitions + mine)
+	for i := 0; i < rows; {
+		var changes []clientstest.Change
+		for range 1000 {
+			noise := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))
+			changes = append(changes, lists.Insert(noise[:36], "u1", fmt.Sprintf("Item %d: remember to call the supplier about the order; %s"+
+				"; then see to the delivery, the invoice and the %s which %d of them still want, and to the list", i, noise[:32], noise[32:], i*7%1000)))
+			i++
+		}
+		store.Commit(changes...)
+	}
+	claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(time.Hour)}
+	for name, format := range map[string]wire.Format{"bson": wire.BSON, "ndjson": wire.JSON} {
+		b.Run(name, func(b *testing.B) {
+			budget := semaphore.NewWeighted(64 * clients.PageMax)
+			b.ReportAllocs()
+			for b.Loop() {
+				ctx, cancel := context.WithCancel(b.Context())
+				cfg := clients.Config{Store: store.Store, Sources: store}
+				if err := clients.RunPaced(ctx, cfg, claims, budget, format, nowhere{cancel}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
 
 // BenchmarkDownload is a fresh client that downloads 20,000 rows of 200 bytes and verifies their checksums.
 func BenchmarkDownload(b *testing.B) {

@@ -31,9 +31,9 @@ const (
 )
 
 // RunPaced runs a session whose large pages take from budget.
-func RunPaced(ctx context.Context, cfg Config, claims *auth.Claims, budget *semaphore.Weighted, out Sender) error {
+func RunPaced(ctx context.Context, cfg Config, claims *auth.Claims, budget *semaphore.Weighted, format wire.Format, out Sender) error {
 	s := New(cfg).newSession(&streamRequest{}, claims, 0)
-	s.format, s.out, s.pace = wire.JSON, out, pace{budget: budget}
+	s.format, s.out, s.pace = format, out, pace{budget: budget}
 	return s.run(ctx)
 }
 

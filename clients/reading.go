@@ -137,9 +137,7 @@ type pageWriter struct {
 	full  bool // an operation was turned away
 }
 
-var wireKinds = map[buckets.BucketOp]wire.Kind{
-	buckets.Put: wire.Put, buckets.Remove: wire.Remove, buckets.Move: wire.Move, buckets.Clear: wire.Clear,
-}
+var wireKinds = [...]wire.Kind{buckets.Put: wire.Put, buckets.Remove: wire.Remove, buckets.Move: wire.Move, buckets.Clear: wire.Clear}
 
 // add adds the operation if there is room, and tells whether to go on.
 func (p *pageWriter) add(op *buckets.Operation) bool {

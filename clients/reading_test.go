@@ -54,7 +54,7 @@ func download(t *testing.T, store *clientstest.Store, out *wideSender, budget *s
 		return err
 	}
 	claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(time.Hour)}
-	err := clients.RunPaced(ctx, clients.Config{Store: store.Store, Sources: store}, claims, budget, out)
+	err := clients.RunPaced(ctx, clients.Config{Store: store.Store, Sources: store}, claims, budget, wire.JSON, out)
 	if !budget.TryAcquire(twoPages) {
 		t.Error("a page is held after the session")
 	}

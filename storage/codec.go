@@ -19,6 +19,15 @@ func (d *decoder) take(n uint64) []byte {
 }
 
 func (d *decoder) uvarint() uint64 {
+	if !d.fail && len(d.b) > 0 && d.b[0] < 0x80 { // most are
+		v := d.b[0]
+		d.b = d.b[1:]
+		return uint64(v)
+	}
+	return d.longUvarint()
+}
+
+func (d *decoder) longUvarint() uint64 {
 	if d.fail {
 		return 0
 	}
