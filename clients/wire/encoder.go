@@ -32,6 +32,8 @@ type Encoder struct {
 	format Format
 	buf    []byte
 	open   []nesting
+
+	id, index decimal // of the last PUT
 }
 
 // nesting is an object or array that is being written.

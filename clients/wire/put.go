@@ -15,11 +15,11 @@ import (
 func (e *Encoder) putBSON(op *Op) {
 	in := &e.open[len(e.open)-1]
 	b := append(e.buf, bsonDocument)
-	b = strconv.AppendUint(b, uint64(in.n), 10)
+	b = append(b, e.index.set(uint64(in.n))...)
 	start := len(b) + 1
 	b = append(b, "\x00\x00\x00\x00\x00\x02op_id\x00\x00\x00\x00\x00"...)
 	id := len(b)
-	b = strconv.AppendUint(b, op.ID, 10)
+	b = append(b, e.id.set(op.ID)...)
 	binary.LittleEndian.PutUint32(b[id-4:], uint32(len(b)-id+1))
 	b = append(b, "\x00\x02op\x00\x04\x00\x00\x00PUT\x00\x02object_type\x00"...)
 	b = appendBSONText(b, op.Type)
@@ -44,7 +44,7 @@ func (e *Encoder) putJSON(op *Op) {
 		b = append(b, ',')
 	}
 	b = append(b, `{"op_id":"`...)
-	b = strconv.AppendUint(b, op.ID, 10)
+	b = append(b, e.id.set(op.ID)...)
 	b = append(b, `","op":"PUT","object_type":`...)
 	b = appendQuoted(b, clean(op.Type))
 	b = append(b, `,"object_id":`...)

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -401,6 +403,19 @@ func TestOperationsAreEncodedWithoutAllocation(t *testing.T) {
 		encodePage(e, p)
 		if n := testing.AllocsPerRun(100, func() { encodePage(e, p) }); n > 0 {
 			t.Errorf("format %d: %v allocations per page", f, n)
+		}
+	}
+}
+
+func TestDecimal(t *testing.T) {
+	var d decimal
+	for _, start := range []uint64{0, 8, 95, 1e18 - 20, math.MaxUint64 - 40} {
+		n := start
+		for _, step := range []uint64{0, 1, 0, 1, 9, 10, 3, 2, 7, ^uint64(0), 8, ^uint64(8)} { // the last is a step back
+			n += step
+			if got, want := string(d.set(n)), strconv.FormatUint(n, 10); got != want {
+				t.Fatalf("after a step of %d got %s, want %s", int64(step), got, want)
+			}
 		}
 	}
 }
