@@ -23,6 +23,7 @@ type batch struct {
 	tables    map[*table]bool // to be stored
 	truncated map[*table]bool
 	flusher   flusher
+	loadID    OpID // number of the batch's load (load.go), 0: it has none
 
 	look   bool      // Store.Changed is due
 	passed []*marker // to be released once durable

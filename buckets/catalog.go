@@ -24,6 +24,7 @@ type catalog struct {
 	strings     map[string]uint32
 	stringByID  map[uint32]string
 	sourceNames []string
+	loads       int // that are not merged (load.go); the writer's own
 }
 
 type relationID struct {
@@ -151,6 +152,7 @@ func (c *catalog) load(tx *storage.Tx, sources []string) error {
 			return err
 		}
 	}
+	c.loads = tx.Loads()
 	return nil
 }
 

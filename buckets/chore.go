@@ -27,6 +27,7 @@ func (s *Store) choresOf() []chore {
 		{due: func() bool { return s.catalog.copying() != nil }, step: (*batch).copyStep}, // a deploy waits for it
 		{due: func() bool { return s.expired() != nil }, step: (*batch).expire},
 		{due: func() bool { return s.catalog.dying() != nil }, step: (*batch).reclaim},
+		{due: func() bool { return s.catalog.loaded(s.loads) }, step: (*batch).mergeLoads},
 		{due: func() bool { return s.catalog.merging(s.runs) != nil }, step: (*batch).merge},
 	}
 }

@@ -44,13 +44,13 @@ type share struct{ class, classes uint32 }
 
 func (h share) has(k opKey) bool { return binary.LittleEndian.Uint32(k[:4])%h.classes == h.class }
 
-// errBucketGone ends the pass over a bucket that was reclaimed meanwhile.
-var errBucketGone = errors.New("the bucket is gone")
+// errBucketGone ends the pass over a bucket that was reclaimed meanwhile, or whose blocks will move.
+var errBucketGone = errors.New("the bucket is gone, or being loaded")
 
 // beginPass returns nil if there is nothing new in the bucket that is published.
 func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 	err = s.db.View(func(tx *storage.Tx) error {
-		if !tx.HasBucket(id) {
+		if !tx.HasBucket(id) || tx.Loads() > 0 { // blocks of loads are moved and joined soon
 			return nil
 		}
 		state, err := tx.Bucket(id)
@@ -74,6 +74,9 @@ func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 func (p *pass) step(ctx context.Context) (more bool, err error) {
 	e := &edit{bucket: p.id, target: p.target}
 	if err := p.s.db.View(func(tx *storage.Tx) (err error) {
+		if tx.Loads() > 0 { // a block that a step saw in a load would not be the one that its edit finds
+			return errBucketGone
+		}
 		if p.leading {
 			more, err = p.lead(tx, e)
 			return err

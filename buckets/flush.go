@@ -54,6 +54,7 @@ type openBucket struct {
 type blockPut struct {
 	last    OpID
 	encoded []byte // once the encoders are done
+	loaded  bool   // goes into the batch's load
 }
 
 var blockPool = sync.Pool{New: func() any { return new(storage.Block) }}

@@ -92,7 +92,7 @@ func (b *batch) writeBuckets() error {
 			continue
 		}
 		for _, bl := range ob.blocks {
-			if err := b.tx.PutBlock(id, bl.last, bl.encoded); err != nil {
+			if err := b.putBlock(id, bl); err != nil {
 				return err
 			}
 		}
@@ -103,6 +103,9 @@ func (b *batch) writeBuckets() error {
 		if b.s.due(&ob.state) {
 			b.due = append(b.due, id)
 		}
+	}
+	if b.loadID > 0 {
+		b.countLoads()
 	}
 	return nil
 }

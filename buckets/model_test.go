@@ -174,6 +174,7 @@ func (h *modelStore) open() {
 		h.t.Fatal(err)
 	}
 	h.s.omit = h.without.omit
+	h.s.loads = loadLimits{blocks: 1 + h.r.Intn(3), most: 1 + h.r.Intn(4), step: 1 + h.r.Intn(4)}
 	h.s.runs = runLimits{most: 1 + h.r.Intn(4), share: 1 + uint64(h.r.Intn(4)), step: 1 + h.r.Intn(3)}
 	h.s.db.SetRunRows(1 + h.r.Intn(4))
 	h.s.db.NoSync()

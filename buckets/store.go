@@ -94,6 +94,7 @@ type Store struct {
 	chores    []chore    // the writer's own
 	pace      pace       // of chores; the writer's own
 	runs      runLimits
+	loads     loadLimits
 	room      *room
 
 	garbage garbage // of the definition that is being reclaimed; the writer's own
@@ -129,7 +130,7 @@ func Open(path string, opts Options) (*Store, error) {
 		db.NoSync()
 	}
 	s := &Store{
-		runs: defaultRuns, opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
+		runs: defaultRuns, loads: defaultLoads, opts: opts, log: opts.Logger, db: db, queue: newQueue(opts.QueueBytes), feed: newFeed(), figures: newFigures(opts.Sources),
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -10,12 +12,12 @@ import (
 // leaf of them rewritten, some 60 KiB. A commit for 500 buckets writes a fiftieth so.
 const tailBlock = 4 << 10
 
-// blockSections have op blocks under keys of the same form; a block stands in one of them.
+// blockSections have op blocks under keys of the same form; a block stands in one of them, or in a load.
 var blockSections = [...]string{secOps, secTail}
 
-// blockCursor goes over a bucket's blocks in the order of their ops, in both sections at once. It returns nil where there is no further one.
+// blockCursor goes over a bucket's blocks in the order of their ops, wherever they stand. It returns nil where there is no further one.
 type blockCursor struct {
-	parts [len(blockSections)]blockPart
+	parts []blockPart
 	now   *blockPart // that stands at the block
 }
 
@@ -27,9 +29,19 @@ type blockPart struct {
 }
 
 func (tx *Tx) blockCursor(bucket BucketID) *blockCursor {
+	c := tx.placedBlocks(bucket)
+	for _, load := range tx.loadList() {
+		prefix := appendU64(appendU64(nil, uint64(load)), uint64(bucket))
+		c.parts = append(c.parts, blockPart{section: secLoads, prefix: prefix, cursor: tx.section(secLoads).Cursor()})
+	}
+	return c
+}
+
+// placedBlocks goes over those of a bucket's blocks that are in no load.
+func (tx *Tx) placedBlocks(bucket BucketID) *blockCursor {
 	c := &blockCursor{}
-	for i, name := range blockSections {
-		c.parts[i] = blockPart{section: name, prefix: appendU64(nil, uint64(bucket)), cursor: tx.section(name).Cursor()}
+	for _, name := range blockSections {
+		c.parts = append(c.parts, blockPart{section: name, prefix: appendU64(nil, uint64(bucket)), cursor: tx.section(name).Cursor()})
 	}
 	return c
 }
@@ -68,7 +80,14 @@ func (c *blockCursor) prev() *StoredBlock {
 	return c.choose(1)
 }
 
-func (p *blockPart) at(last OpID) []byte { return appendU64(p.prefix[:8:8], uint64(last)) }
+func (p *blockPart) at(last OpID) []byte { return appendU64(slices.Clip(p.prefix), uint64(last)) }
+
+// last is the last op of the block.
+func (p *blockPart) last() OpID { return OpID(key64(p.key[max(len(p.key)-8, 0):])) }
+
+func (p *blockPart) block() *StoredBlock {
+	return &StoredBlock{Last: p.last(), Size: len(p.value), section: p.section, key: p.key, encoded: p.value}
+}
 
 func (p *blockPart) take(k, v []byte) {
 	if p.key, p.value = k, v; !bytes.HasPrefix(k, p.prefix) {
@@ -76,17 +95,17 @@ func (p *blockPart) take(k, v []byte) {
 	}
 }
 
-// choose takes the part with the least (-1) or the greatest key (1).
+// choose takes the part with the least (-1) or the greatest op (1).
 func (c *blockCursor) choose(sign int) *StoredBlock {
 	c.now = nil
 	for i := range c.parts {
 		p := &c.parts[i]
-		if p.key != nil && (c.now == nil || bytes.Compare(p.key, c.now.key) == sign) {
+		if p.key != nil && (c.now == nil || cmp.Compare(p.last(), c.now.last()) == sign) {
 			c.now = p
 		}
 	}
-	if p := c.now; p != nil {
-		return &StoredBlock{Last: OpID(key64(p.key[8:])), Size: len(p.value), section: p.section, key: p.key, encoded: p.value}
+	if c.now == nil {
+		return nil
 	}
-	return nil
+	return c.now.block()
 }

@@ -62,7 +62,7 @@ func (tx *Tx) PutBlock(bucket BucketID, last OpID, encoded []byte) error {
 	return tx.section(name).Put(opsKey(bucket, last), encoded)
 }
 
-// HasBlock reports whether the bucket has a block that ends with op last.
+// HasBlock reports whether the bucket has a block that ends with op last, and is in no load.
 func (tx *Tx) HasBlock(bucket BucketID, last OpID) bool {
 	for _, name := range blockSections {
 		if tx.section(name).Get(opsKey(bucket, last)) != nil {
@@ -72,7 +72,7 @@ func (tx *Tx) HasBlock(bucket BucketID, last OpID) bool {
 	return false
 }
 
-// DeleteBlock removes the block that ends with op last.
+// DeleteBlock removes the block that ends with op last, and is in no load.
 func (tx *Tx) DeleteBlock(bucket BucketID, last OpID) error {
 	for _, name := range blockSections {
 		if err := tx.section(name).Delete(opsKey(bucket, last)); err != nil {

@@ -58,9 +58,10 @@ func (b *Bucket) Add(block *Block) {
 	b.add(block.Count, block.Sum, block.First, block.Last, block.Full())
 }
 
-// AddPacked counts the ops of a block whose first has that id, each further one the next.
-func (b *Bucket) AddPacked(p *Packed, first OpID) {
-	b.add(p.Count, p.Sum, first, first+OpID(p.Count)-1, p.Full)
+// AddPacked counts the ops of a block whose first has that id, each further one the next. loaded says that it goes into a load, so that
+// compaction need not care for it.
+func (b *Bucket) AddPacked(p *Packed, first OpID, loaded bool) {
+	b.add(p.Count, p.Sum, first, first+OpID(p.Count)-1, p.Full || loaded)
 }
 
 func (b *Bucket) add(count int, sum uint32, first, last OpID, full bool) {

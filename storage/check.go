@@ -227,7 +227,15 @@ func (c *checker) ops() error {
 			return err
 		}
 	}
-	return nil
+	return c.tx.section(secLoads).ForEach(func(k, _ []byte) error {
+		c.Blocks++
+		if len(k) != 24 || c.buckets[BucketID(key64(k[8:16]))] == nil {
+			c.fault("op block %x of a load belongs to no bucket", k)
+		} else if at := c.tx.loadOf(BucketID(key64(k[8:16])), OpID(key64(k[16:]))); !bytes.Equal(k, at) {
+			c.fault("op block %x is not in the load of its ops", k)
+		}
+		return nil
+	})
 }
 
 // history replays one bucket: what is live at its end, and that op ids ascend below the counter (I3).

@@ -28,6 +28,7 @@ const (
 	secBuckets     = "buckets"
 	secOps         = "ops"
 	secTail        = "tail"
+	secLoads       = "loads"
 	secRecent      = "recent"
 	secRows        = "rows"
 	secRuns        = "runs"
@@ -42,7 +43,7 @@ const (
 
 var sections = []string{
 	secMeta, secSources, secPositions, secVersions, secDefinitions, secTables, secStrings, secNames,
-	secBuckets, secOps, secTail, secRecent, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
+	secBuckets, secOps, secTail, secLoads, secRecent, secRows, secRuns, secImages, secMarks, secParams, secGarbage, secWrite, secStaging, secStaged,
 }
 
 // DB is an open store file. Any number of View run beside one Update.
@@ -222,6 +223,7 @@ type Tx struct {
 	bolt     *bolt.Tx
 	sections []*section // that were asked for: a few
 	runs     map[TableID]*runs
+	loads    []OpID  // nil if not known yet
 	filters  filters // nil in a View
 	recents  recents // nil in a View
 	runRows  int

@@ -81,6 +81,12 @@ func (tx *Tx) DropBuckets(def DefinitionID, limit int) (more bool, err error) {
 				return true, err
 			}
 		}
+		for _, load := range tx.loadList() {
+			n, err := drop(tx.section(secLoads), append(appendU64(nil, uint64(load)), id...), limit)
+			if limit -= n; err != nil || limit == 0 {
+				return true, err
+			}
+		}
 		limit--
 		if err := tx.section(secBuckets).Delete(id); err != nil {
 			return false, err
