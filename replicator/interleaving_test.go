@@ -14,7 +14,9 @@ import (
 // TestInterleaving has those interleavings that break an obvious design (postgres-facts 11) which no other test forces:
 //
 //	 1  key swap during a snapshot             TestMoments, "key swap" ahead of the stream and between read and save
-//	 2  old image after a gap                  TestMoments, "before the first chunk/again"; buckets: TestOldGenerationCompletesNothing
+//	 1  the same behind the snapshot           here, "re-read while a commit is invisible"
+//	 2  old image after a gap                  TestMoments, "before the first chunk/again"; buckets: TestOldGenerationCompletesNothing;
+//	                                           here, "published anew behind a held stream"
 //	 3  deploy without Barrier                 here, "deploy while a commit is invisible"
 //	 4  schema restart                         here, "retype behind a held stream"; TestDDL
 //	 5  tombstones until the fence             TestMoments, "delete"; buckets: TestStreamWins
@@ -29,27 +31,36 @@ import (
 //	14  sequential mode keeps WAL              TestWALUnderASnapshot/sequential
 func TestInterleaving(t *testing.T) {
 	t.Run("deploy while a commit is invisible", deployWhileInvisible)
+	t.Run("re-read while a commit is invisible", rereadWhileInvisible)
+	t.Run("published anew behind a held stream", publishedAnewBehindAHeldStream)
 	t.Run("retype behind a held stream", retypeBehindAHeldStream)
 	t.Run("two tracked tables of one relation", twoTrackedTables)
 }
 
-// deleteUnseen deletes row 1 in a transaction that waits for a standby which never comes: it is streamed and applied, and readers still
-// see the row. committed has its error once synchronous_standby_names is empty.
-func deleteUnseen(t *testing.T) (d *pgtest.Database, w *world, committed chan error) {
+// unseen runs a transaction that waits for a standby which never comes: it is streamed, and readers still see what was before. committed has
+// its error once synchronous_standby_names is empty.
+func unseen(t *testing.T, table, sql string, change func(*Config)) (d *pgtest.Database, w *world, committed chan error) {
 	t.Helper()
 	server := pgtest.StartServer(t, pgtest.Options{Settings: map[string]string{"synchronous_standby_names": "nobody", "synchronous_commit": "local"}})
 	d = pgtest.NewOn(t, server)
-	d.Exec(itemTable)
-	w = newWorld(t, d, itemRules, nil)
+	d.Exec(table)
+	w = newWorld(t, d, itemRules, change)
 	w.start()
 	w.compare(itemTruth)
 	writer := d.Connect(t)
 	execOn(t, writer, "SET synchronous_commit = on")
 	committed = make(chan error, 1)
 	go func() {
-		_, err := writer.Exec(context.Background(), "DELETE FROM items WHERE id = 1")
+		_, err := writer.Exec(context.Background(), sql, simple...)
 		committed <- err
 	}()
+	return d, w, committed
+}
+
+// deleteUnseen deletes row 1, so that it is gone from the store, while readers still see it.
+func deleteUnseen(t *testing.T) (d *pgtest.Database, w *world, committed chan error) {
+	t.Helper()
+	d, w, committed = unseen(t, itemTable, "DELETE FROM items WHERE id = 1", nil)
 	w.until(func() bool { return w.rows()["items 1"] == nil })
 	return d, w, committed
 }
@@ -72,6 +83,59 @@ func deployWhileInvisible(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.compare(itemTruth, "SELECT 'more', id, json_build_object('id', id, 'w', v) FROM items")
+}
+
+// rereadWhileInvisible: two rows swap their keys, with values that the store does not keep. Who reads them again before the commit is visible
+// gets, under each key, the value of the other row, and no event ever corrects that.
+func rereadWhileInvisible(t *testing.T) {
+	var read atomic.Bool
+	d, w, committed := unseen(t, unkeptTable, `BEGIN; UPDATE items SET id = -1 WHERE id = 1; UPDATE items SET id = 1 WHERE id = 2;
+		UPDATE items SET id = 2 WHERE id = -1; COMMIT`, func(cfg *Config) {
+		cfg.hooks.step = func(name string, _ buckets.TableID) {
+			if name == stepReread {
+				read.Store(true)
+			}
+		}
+	})
+	w.until(func() bool { return w.source.Progress()[0].Waiting != "" || read.Load() })
+	d.Exec("ALTER SYSTEM SET synchronous_standby_names = ''")
+	d.Exec("SELECT pg_reload_conf()")
+	if err := <-committed; err != nil {
+		t.Fatal(err)
+	}
+	w.compare(itemTruth)
+}
+
+// publishedAnewBehindAHeldStream: a table was in the publication for a while, and the stream has not come to that. What it then brings is
+// older than what chunks read, and there is nothing of the time in between.
+func publishedAnewBehindAHeldStream(t *testing.T) {
+	d := pgtest.New(t)
+	d.Exec(itemTable + "CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later VALUES (1, 'a'), (2, 'b')")
+	var holding atomic.Bool
+	held := make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	w := newWorld(t, d, itemRules, func(cfg *Config) {
+		cfg.hooks.received = func(*buckets.Transaction) {
+			if holding.Load() {
+				<-held
+			}
+		}
+		cfg.hooks.step = func(name string, _ buckets.TableID) {
+			if holding.Load() && (name == stepMarker || name == stepFence) {
+				release()
+			}
+		}
+	})
+	t.Cleanup(release)
+	w.start()
+	w.settle()
+	holding.Store(true)
+	d.Exec(w.publication("ALTER PUBLICATION %p ADD TABLE later"))
+	d.Exec("UPDATE later SET v = 'before'")
+	d.Exec(w.publication("ALTER PUBLICATION %p DROP TABLE later"))
+	d.Exec("UPDATE later SET v = 'unheard of'; DELETE FROM later WHERE id = 2")
+	w.deploy(itemRules + "      - SELECT id, v FROM later\n")
+	w.compare(itemTruth, "SELECT 'later', id, json_build_object('id', id, 'v', v) FROM later")
 }
 
 // retypeBehindAHeldStream: the catalog shows a type that the stream has not come to. What it still brings in the old form must not stand

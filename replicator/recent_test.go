@@ -8,15 +8,18 @@ import (
 	"github.com/weirsync/weir/replicator/pgtest"
 )
 
+// unkeptTable has values out of line, in rows that are too small for them to be kept.
+const unkeptTable = `CREATE TABLE items (id int PRIMARY KEY, v text, big text) WITH (toast_tuple_target = 128);
+	ALTER TABLE items ALTER v SET STORAGE EXTERNAL, ALTER big SET STORAGE EXTERNAL;
+	INSERT INTO items SELECT i, repeat(chr(48 + i), 600), repeat('b', 2000) FROM generate_series(1, 40) i;
+	UPDATE items SET big = ''`
+
 // TestRepairDespiteAnOpenTransaction: a transaction of the application that stays open holds up no row whose missing value has to be read
 // again, and so no checkpoint.
 func TestRepairDespiteAnOpenTransaction(t *testing.T) {
 	t.Parallel()
 	d := pgtest.NewOn(t, pgtest.StartServer(t, pgtest.Options{}))
-	d.Exec(`CREATE TABLE items (id int PRIMARY KEY, v text, big text) WITH (toast_tuple_target = 128);
-		ALTER TABLE items ALTER v SET STORAGE EXTERNAL, ALTER big SET STORAGE EXTERNAL;
-		INSERT INTO items SELECT i, repeat('v', 600), repeat('b', 2000) FROM generate_series(1, 40) i;
-		UPDATE items SET big = ''`) // v stays out of line, in a row that is too small for it to be kept
+	d.Exec(unkeptTable)
 	var repairs atomic.Int64
 	w := newWorld(t, d, itemRules, func(cfg *Config) {
 		cfg.hooks.step = func(name string, _ buckets.TableID) {
