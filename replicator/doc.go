@@ -5,7 +5,7 @@
 //
 //	open       reach and validate the server, hold it against other weirs, find out whether the stream can go on where the
 //	           store stands (I13), make publication and slot     open.go validate.go hold.go identify.go publication.go slot.go
-//	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go types.go match.go
+//	drive      plan from rules and catalog, track tables, run rounds   drive.go plan.go catalog.go published.go types.go match.go
 //	  round      marker, begin generations, Barrier, chunks, fence     drive.go marker.go barrier.go
 //	  chunks     ranges of rows in short transactions                  snapshot.go chunk.go keyrange.go copytext.go progress.go
 //	  fence      re-read partial rows, then the marker                 finish.go reread.go recent.go
