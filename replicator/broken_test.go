@@ -60,7 +60,7 @@ var everywhere = []struct {
 	at string
 	n  int32
 }{
-	{stepBegin, 2}, {stepChunks, 2}, {"checked", 3}, {"read", 3}, {stepSaved, 3}, {stepRepair, 1}, {stepReread, 1}, {stepFence, 1}, {stepFenced, 2}, {"received", 5},
+	{stepBegin, 2}, {"checked", 3}, {"read", 3}, {stepSaved, 3}, {stepReread, 1}, {stepFenced, 2}, {"received", 5},
 }
 
 // TestBackendsTerminated: sessions of a snapshot that are ended by someone else cost nothing but time, and no generation.
