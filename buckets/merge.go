@@ -6,12 +6,13 @@ import (
 
 // runLimits say when runs of row states are merged (storage/runs.go).
 type runLimits struct {
-	// most is how many runs a table has before they are merged although it is still read. A lookup asks the filter of each; and the
-	// more there are, the fewer pages a merge writes for each row. Half a million rows in 110 runs take 5.4 us of processor time each, and
-	// 7.3 if they are merged from 48 on.
+	// most is how many runs a table of which chunks are read has before they are merged; twice as many are merged whatever there is
+	// beside them. A lookup asks a filter for each eight, and the more there are, the fewer pages a merge writes for each row: half a
+	// million rows in 110 runs take 5.4 us of processor time each, and 7.3 if they are merged from 48 on.
 	most int
 
-	// share of a table's merged rows must be in runs before they are merged: a merge rewrites nearly all of the tree.
+	// share of a table's merged rows must be in runs before they are merged: a merge rewrites nearly all of the tree. So a row is
+	// rewritten a few times in all, however large the table is.
 	share uint64
 
 	// step is how many rows one step of merging moves: some twenty milliseconds of work.
@@ -58,10 +59,11 @@ func (c *catalog) merging(limits runLimits) (most *table) {
 	return most
 }
 
-// mergeable reports whether the table's runs are to be merged: they are many, or no chunk brings more and they have grown large.
+// mergeable reports whether the table's runs are to be merged: they have grown large beside its other rows, and many if chunks bring more.
 func (t *table) mergeable(limits runLimits) bool {
 	r := &t.runs
-	return r.Merging || r.Runs > 0 && (r.Runs >= limits.most || t.Phase != Chunking && r.Rows*limits.share >= r.Base)
+	large, many := r.Rows*limits.share >= r.Base, r.Runs >= limits.most || t.Phase != Chunking
+	return r.Merging || r.Runs > 0 && (large && many || r.Runs >= 2*limits.most)
 }
 
 // merge does one step.

@@ -57,3 +57,28 @@ func TestChunksBecomeRuns(t *testing.T) {
 	want["13"] = "3"
 	h.wantN("ann", want)
 }
+
+// Runs are merged once they have grown large beside the rest, and while chunks come only when they are many besides.
+func TestMergeable(t *testing.T) {
+	limits := runLimits{most: 10, share: 4}
+	for _, tt := range []struct {
+		phase Phase
+		runs  storage.RunStats
+		want  bool
+	}{
+		{Done, storage.RunStats{Base: 100}, false},
+		{Done, storage.RunStats{Runs: 1, Rows: 25, Base: 100}, true},
+		{Done, storage.RunStats{Runs: 9, Rows: 24, Base: 100}, false},
+		{Done, storage.RunStats{Runs: 20, Rows: 24, Base: 100}, true},
+		{Done, storage.RunStats{Runs: 1, Merging: true, Base: 100}, true},
+		{Chunking, storage.RunStats{Runs: 9, Rows: 100}, false},
+		{Chunking, storage.RunStats{Runs: 10, Rows: 100}, true},
+		{Chunking, storage.RunStats{Runs: 19, Rows: 24, Base: 100}, false},
+		{Chunking, storage.RunStats{Runs: 20, Rows: 24, Base: 100}, true},
+	} {
+		tab := &table{Table: Table{Phase: tt.phase}, runs: tt.runs}
+		if got := tab.mergeable(limits); got != tt.want {
+			t.Errorf("phase %d, %+v: mergeable is %t", tt.phase, tt.runs, got)
+		}
+	}
+}

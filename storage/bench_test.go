@@ -1,9 +1,14 @@
 package storage
 
 import (
+	"bytes"
 	"crypto/md5"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // benchBlock makes a full block of rows like those of `make bench`: half prose and half noise.
@@ -54,4 +59,42 @@ func BenchmarkBlockDecode(b *testing.B) {
 			before = op.ID
 		}
 	}
+}
+
+// BenchmarkMergeRuns measures the merge of 80 runs of 13,000 rows.
+func BenchmarkMergeRuns(b *testing.B) {
+	const runs, rows = 80, 13_000
+	for b.Loop() {
+		b.StopTimer()
+		db, err := Open(filepath.Join(b.TempDir(), "w.db"), Counters{Op: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		db.NoSync()
+		for range runs {
+			puts := make([]RowPut, rows)
+			for i := range puts {
+				id := uuid.New()
+				key := AppendSingleKey(nil, []byte(id.String()))
+				r := Row{Generation: 1, Placements: []Placement{{Bucket: 1, Type: 1, ObjectID: []byte(id.String())}}}
+				puts[i] = RowPut{RowKey(nil, 1, key), AppendRow(nil, key, &r)}
+			}
+			slices.SortFunc(puts, func(x, y RowPut) int { return bytes.Compare(x.Key, y.Key) })
+			if err := db.Update(func(tx *Tx) error { return tx.PutRows(1, puts) }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		for more := true; more; {
+			if err := db.Update(func(tx *Tx) (err error) { more, err = tx.MergeRuns(1, 20_000); return err }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*runs*rows), "ns/row")
 }

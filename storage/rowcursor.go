@@ -2,6 +2,8 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
+	"container/heap"
 	"fmt"
 	"slices"
 )
@@ -15,6 +17,7 @@ type rowCursor struct {
 	at         []byte   // a run: key of the block
 	block      decoder  // a run: the rest of the block
 	passed     [][]byte // a run: keys of the blocks that were read to their ends
+	rank       int      // among the cursors of walkRows
 	key, state []byte   // without the table; they belong to the transaction
 }
 
@@ -83,29 +86,46 @@ func (c *rowCursor) blockEnds() bool { return len(c.block.b) == 0 }
 
 // walkRows visits the rows of cursors in key order until visit returns false. Of those with the same key the first cursor's counts.
 func walkRows(cursors []*rowCursor, visit func(*rowCursor) (bool, error)) error {
-	for {
-		var least *rowCursor
-		for _, c := range cursors {
-			if c.key != nil && (least == nil || bytes.Compare(c.key, least.key) < 0) {
-				least = c
-			}
+	var h rowHeap
+	for i, c := range cursors {
+		if c.rank = i; c.key != nil {
+			h = append(h, c)
 		}
-		if least == nil {
-			return nil
-		}
-		if more, err := visit(least); err != nil || !more {
+	}
+	heap.Init(&h)
+	for len(h) > 0 {
+		if more, err := visit(h[0]); err != nil || !more {
 			return err
 		}
-		key := least.key
-		for _, c := range cursors {
-			if c != least && (c.key == nil || !bytes.Equal(c.key, key)) {
-				continue
-			}
-			if err := c.next(); err != nil {
+		for key := h[0].key; len(h) > 0 && bytes.Equal(h[0].key, key); {
+			if err := h[0].next(); err != nil {
 				return err
+			}
+			if h[0].key == nil {
+				heap.Pop(&h)
+			} else {
+				heap.Fix(&h, 0)
 			}
 		}
 	}
+	return nil
+}
+
+// rowHeap has the cursor on top whose row comes first, of several rows with one key the one that counts: a merge has a hundred cursors.
+type rowHeap []*rowCursor
+
+func (h rowHeap) Len() int      { return len(h) }
+func (h rowHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *rowHeap) Push(c any)   { *h = append(*h, c.(*rowCursor)) }
+
+func (h rowHeap) Less(i, j int) bool {
+	return cmp.Or(bytes.Compare(h[i].key, h[j].key), cmp.Compare(h[i].rank, h[j].rank)) < 0
+}
+
+func (h *rowHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // allRows returns cursors over a table's rows with a key >= from, the newest first.
