@@ -28,12 +28,15 @@ type disturbance struct {
 
 	seen, fired atomic.Int32
 	prepare     sync.Once
+	mu          sync.Mutex // held while it happens, and while rows swap their keys, whose session it would end
 }
 
 // disturb sets the hooks; once the first chunks begin, it has rows of accounts swap their keys.
 func (e *disturbance) disturb(t *testing.T, uri string, h *hooks) {
 	reach := func(ctx context.Context, at string) {
 		if at == e.at && e.seen.Add(1) == e.n {
+			e.mu.Lock()
+			defer e.mu.Unlock()
 			if err := e.cause(ctx); err != nil {
 				t.Errorf("at %s: %v", at, err)
 			}
@@ -43,6 +46,8 @@ func (e *disturbance) disturb(t *testing.T, uri string, h *hooks) {
 	h.step = func(name string, _ buckets.TableID) {
 		if name == stepChunks {
 			e.prepare.Do(func() {
+				e.mu.Lock()
+				defer e.mu.Unlock()
 				if err := execute(context.Background(), uri, swapped); err != nil {
 					t.Error(err)
 				}
