@@ -11,8 +11,8 @@ import (
 
 // pass compacts one bucket as of one checkpoint, its target: a client that is on the way to an older checkpoint while it goes on is
 // sent on to a newer one, once (View.Operations). Each step plans in a read transaction, where the work is, and is then applied by a
-// short job of the writer. What was planned still holds by then: blocks up to a checkpoint are changed by passes only, which
-// exclude each other, or go away with their bucket.
+// short job of the writer. What was planned still holds by then: blocks up to a checkpoint that are in no load are changed by passes only,
+// which exclude each other, or go away with their bucket.
 //
 // A pass goes from the newest op to the oldest and remembers the keys that it has seen: an op whose key was seen before is superseded. It
 // need not remember those of ops up to done, which a full pass before has been over. When there are more keys than it may hold, it

@@ -1,7 +1,9 @@
 package buckets
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,4 +72,49 @@ func TestCompactionWaitsForLoads(t *testing.T) {
 		t.Errorf("%d ops were compacted when the loads were merged, want 1", stats.Moved)
 	}
 	h.wantN("ann", want)
+}
+
+// Of a chunk's blocks only those go into a load that a merge can join: a full one has nothing to gain there, and would make a step of merging
+// longer than it should be. The other ones are compaction's, which counts those that are small.
+func TestOnlySmallBlocksAreLoaded(t *testing.T) {
+	h := newHarness(t)
+	h.reopenWith(func(s *Store) { s.loads.blocks, s.chores, s.opts.Compact.Off = 1, nil, true })
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.begin(items)
+	var rows []Tuple
+	for i := range 300 {
+		noise := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))
+		rows = append(rows, tuple(fmt.Sprint("z", i), "full", strings.Repeat("x", 1000), nil)) // 16 times as long as it is stored
+		if i < 100 {
+			rows = append(rows, tuple(fmt.Sprint("n", i), "noise", noise+noise, nil))
+		}
+	}
+	rows = append(rows, tuple("s", "small", "x", nil))
+	h.chunk(items, false, rows...)
+	if h.loads() != 1 {
+		t.Fatalf("%d loads, want 1", h.loads())
+	}
+	h.must(h.db.View(func(tx *storage.Tx) error {
+		return tx.Buckets(0, func(id BucketID, state storage.Bucket) bool {
+			full, small := 0, int64(0)
+			h.must(tx.BlocksUp(id, func(b *storage.StoredBlock) (bool, error) {
+				_, size, err := b.Ops()
+				placed := tx.HasBlock(id, b.Last)
+				if size >= storage.BlockTarget {
+					full++
+					if !placed {
+						t.Errorf("%s: a full block of %d bytes is in a load", state.Name, b.Size)
+					}
+				} else if placed {
+					small++
+				}
+				return true, err
+			}))
+			if (full > 0) != (state.Name == `by_owner["full"]`) || (small > 0) != (state.Name == `by_owner["noise"]`) || state.Compaction.Small != small {
+				t.Errorf("%s: %d full blocks, %d small ones in no load, counted %d", state.Name, full, small, state.Compaction.Small)
+			}
+			return true
+		})
+	}))
 }

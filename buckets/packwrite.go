@@ -78,7 +78,7 @@ func (b *batch) putPackedBlock(t *table, p *prepared, block *packedBlock, open [
 	ob, first := open[block.bucket], b.counters.Op
 	b.counters.Op += OpID(ops.Count)
 	b.tally.ops += int64(ops.Count)
-	loaded := len(k.blocks) >= b.s.loads.blocks
+	loaded := len(k.blocks) >= b.s.loads.blocks && ops.Loadable()
 	if loaded && b.loadID == 0 {
 		b.loadID = first
 	}

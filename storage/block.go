@@ -97,6 +97,9 @@ func (b *Block) Pack() Packed {
 	return p
 }
 
+// Loadable reports whether the block is one for a load (PutLoad): it is small as stored, and merging loads has something to add to it.
+func (p *Packed) Loadable() bool { return !p.Full && len(p.body)+4 < tailBlock }
+
 // Encode returns the block in the form of section ops, with ops from first on. It is called once: the bytes become the result's.
 func (p *Packed) Encode(first OpID) []byte {
 	var room [headMax]byte

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"math"
 	"slices"
 )
 
@@ -10,12 +11,9 @@ import (
 // processor time off a chunk. MergeLoads moves what a bucket has in all loads to where it belongs at once, as one block. A load's number is at
 // most its first op, and above the last op of the load before.
 
-// PutLoad puts a small block into a load, or a larger one where it belongs. Blocks of a load come in the order of keys, and its number is
-// that of no load that is older than the transaction.
+// PutLoad puts a small block into a load (Packed.Loadable). Blocks of a load come in the order of keys, and its number is that of no load
+// that is older than the transaction.
 func (tx *Tx) PutLoad(load OpID, bucket BucketID, last OpID, encoded []byte) error {
-	if len(encoded) >= tailBlock {
-		return tx.PutBlock(bucket, last, encoded)
-	}
 	if list := tx.loadList(); len(list) == 0 || list[len(list)-1] < load {
 		tx.loads = append(list, load)
 	}
@@ -37,7 +35,7 @@ func (tx *Tx) loadList() []OpID {
 		for k, _ := c.Seek(nil); len(k) == 24; {
 			load := OpID(key64(k[:8]))
 			tx.loads = append(tx.loads, load)
-			k, _ = c.Seek(appendU64(nil, uint64(load)+1))
+			k, _ = c.Seek(append(loadKey(load, math.MaxUint64, math.MaxUint64), 0)) // not load+1: that of a damaged key may be 0
 		}
 	}
 	return tx.loads

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,5 +139,32 @@ func TestMergedLoadsAreOneBlock(t *testing.T) {
 	}
 	if d := cmp.Diff([]OpID{9, 10, 20}, got); d != "" {
 		t.Errorf("last ops of the blocks (-want +got):\n%s", d)
+	}
+}
+
+// A damaged load number ends the list of loads: Open and Check come to an end.
+func TestGreatestLoadNumber(t *testing.T) {
+	db, err := Open(filepath.Join(t.TempDir(), "w.db"), Counters{Op: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Update(func(tx *Tx) error {
+		var bl Block
+		bl.Add(&Op{ID: 5, Kind: OpPut})
+		if err := tx.PutLoad(5, 1, 5, bl.Encode()); err != nil {
+			return err
+		}
+		return tx.PutLoad(math.MaxUint64, math.MaxUint64, math.MaxUint64, nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.View(func(tx *Tx) error {
+		if d := cmp.Diff([]OpID{5, math.MaxUint64}, tx.loadList()); d != "" {
+			t.Errorf("loads (-want +got):\n%s", d)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
