@@ -167,3 +167,40 @@ func TestReclaimSurvivesCrashes(t *testing.T) {
 	}
 	h.check()
 }
+
+// A definition dies while blocks of it stand in a load, rows of it in all three places, and a chunk is prepared with it (I3b).
+func TestReclaimOfWhatIsLoaded(t *testing.T) {
+	for name, runs := range map[string]int{"recent": 1000, "runs": 1} {
+		t.Run(name, func(t *testing.T) {
+			const more = `
+  die:
+    parameters: SELECT request.user_id() AS owner
+    data: ['SELECT id, n FROM items AS dying WHERE owner = bucket.owner']
+`
+			h := newHarness(t)
+			h.reopenWith(func(s *Store) {
+				s.loads.blocks, s.runs.step = 1, 1
+				s.db.SetRunRows(runs)
+			})
+			h.deploy(ownerRules + more)
+			h.plan(items)
+			tab := h.begin(items)[0]
+			h.chunk(items, false, tuple("1", "ann", "read", nil), tuple("2", "ann", "read", nil), tuple("3", "bob", "read", nil))
+			h.stream(del(items, "2"), upd(items, "1", "ann", "streamed", nil))
+			rest := &Chunk{
+				Table: tab.ID, Generation: tab.Generation, Relation: items, Last: true,
+				Rows: []Tuple{tuple("2", "ann", "late", nil), tuple("4", "ann", "late", nil), tuple("5", "cid", "late", nil)},
+			}
+			if h.Prepare(rest); rest.prepared.packed == nil || h.loads() != 1 {
+				t.Fatalf("%d loads, packed %v", h.loads(), rest.prepared.packed)
+			}
+			h.deploy(ownerRules)
+			h.must(h.SaveChunk(h.ctx, rest))
+			h.fence(items)
+			h.wantN("ann", map[string]string{"1": "streamed", "4": "late"})
+			h.settled()
+			h.wantN("ann", map[string]string{"1": "streamed", "4": "late"})
+			h.check()
+		})
+	}
+}
