@@ -82,3 +82,41 @@ func TestMergeable(t *testing.T) {
 		}
 	}
 }
+
+// Each step of a sweep or a copy makes a run, and goes before merging: runs of the table are merged nevertheless when they are many, or the
+// steps would take the longer, and filters the more memory (I14), the larger the table is.
+func TestRunsOfLongChoresAreMerged(t *testing.T) {
+	limits := runLimits{most: 2, share: 4, step: 20_000}
+	h := newHarness(t)
+	most, steps := 0, map[string]int{}
+	h.reopenWith(func(s *Store) {
+		s.runs, s.opts.RowImages, s.opts.copyRows = limits, RowImagesAll, choreKeys
+		s.db.SetRunRows(1000)
+		s.opts.Step = func(name string) {
+			if name != StepSweep && name != StepCopy {
+				return
+			}
+			steps[name]++
+			for _, t := range s.catalog.tables {
+				most = max(most, t.runs.Runs)
+			}
+		}
+	})
+	h.deploy(copyFirst)
+	h.plan(items)
+	rows := make([]Tuple, 10*choreKeys)
+	for i := range rows {
+		rows[i] = tuple(fmt.Sprint(i), "ann", "x", nil)
+	}
+	h.snapshot(items, rows...)
+	v := h.deploy(copySecond)
+	h.plan(items)
+	h.active(v.ID)
+	h.stream(Change{Op: Truncate, Truncated: []uint32{items.OID}})
+	h.await("the tables are empty", func() bool { return h.Tables("default")[0].Phase == Done })
+	h.stop()
+	if most > 2*limits.most || steps[StepSweep] < 9 || steps[StepCopy] < 9 {
+		t.Errorf("up to %d runs, want %d at most; steps %v", most, 2*limits.most, steps)
+	}
+	h.stop = func() {}
+}
