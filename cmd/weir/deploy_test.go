@@ -150,16 +150,30 @@ func tenRules(n int) string {
 	return b.String()
 }
 
-// reads says how many rows were ever read of each table. Counters are sent when a session ends, so weir has to be stopped.
+// reads says how many rows were ever read of each table. Counters are sent when a session ends, so weir has to be stopped; that of db, which may
+// have read rows too, is ended here.
 func reads(t *testing.T, db *pgtest.Database) map[string]string {
 	t.Helper()
-	eventually(t, "all other sessions are gone", func() bool {
-		return db.Value(`SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()`) == "0"
-	})
-	out := map[string]string{}
-	for _, r := range db.Query(`SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables`) {
-		out[r[0]] = r[1]
+	own := db.Value("SELECT pg_backend_pid()")
+	conn := db.Connect(t)
+	defer conn.Close(t.Context())
+	ask := func(sql string, to ...any) {
+		if err := conn.QueryRow(t.Context(), sql).Scan(to...); err != nil {
+			t.Fatal(err)
+		}
 	}
+	ask("SELECT pg_terminate_backend("+own+")", nil)
+	eventually(t, "all other sessions are gone", func() bool {
+		var n int
+		ask(`SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()`, &n)
+		return n == 0
+	})
+	var version int
+	if ask("SELECT current_setting('server_version_num')::int", &version); version < 150000 {
+		ask("SELECT pg_sleep(1)::text", nil) // what it tells then may be half a second old
+	}
+	out := map[string]string{}
+	ask(`SELECT json_object_agg(relname, (seq_tup_read + coalesce(idx_tup_fetch, 0))::text) FROM pg_stat_user_tables`, &out)
 	return out
 }
 
