@@ -20,7 +20,7 @@ RELEASE_DIR       ?= bin/release
 VERSION           ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 VERSION_VAR        = github.com/weirsync/weir/cmd/internal/version.stamp
 # The packages whose behaviour depends on the server's version.
-POSTGRES_PACKAGES ?= ./replicator/... ./cmd/...
+POSTGRES_PACKAGES ?= ./replicator/... ./cmd/weir/... ./cmd/internal/...
 POSTGRES_EDGES    ?= 14 18
 POSTGRES_ALL      ?= 14 15 16 17 18
 
