@@ -45,17 +45,19 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
-// BenchmarkStream measures transactions of 100 updates each over 100,000 rows, queued as a backlog.
-func BenchmarkStream(b *testing.B) {
-	h := newHarness(b)
+// benchStore has n rows in buckets of 1,000 owners.
+func benchStore(b *testing.B, n int) (*harness, []Tuple) {
+	b.Helper()
+	h, rows := newHarness(b), benchRows(n)
 	h.deploy(ownerRules)
 	h.plan(benchItems)
-	rows := benchRows(100_000)
-	h.begin(benchItems)
-	for i := 0; i < len(rows); i += 25000 {
-		h.chunk(benchItems, i+25000 == len(rows), rows[i:i+25000]...)
-	}
-	h.fence(benchItems)
+	h.snapshot(benchItems, rows...)
+	return h, rows
+}
+
+// BenchmarkStream measures transactions of 100 updates each over 100,000 rows, queued as a backlog.
+func BenchmarkStream(b *testing.B) {
+	h, rows := benchStore(b, 100_000)
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
@@ -74,13 +76,7 @@ func BenchmarkStream(b *testing.B) {
 
 // BenchmarkView measures what a session reads when it is woken by a commit: the state of its bucket in one view, the new op in another.
 func BenchmarkView(b *testing.B) {
-	h := newHarness(b)
-	h.deploy(ownerRules)
-	h.plan(benchItems)
-	rows := benchRows(10_000)
-	h.begin(benchItems)
-	h.chunk(benchItems, true, rows...)
-	h.fence(benchItems)
+	h, rows := benchStore(b, 10_000)
 	old := rows[7]
 	h.stream(Change{Op: Update, Relation: benchItems, New: Tuple{old[0], old[1], []byte("new"), old[3]}})
 	bucket := Bucket{FullName: h.bucketOf(string(old[1]))}

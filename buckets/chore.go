@@ -23,6 +23,7 @@ type chore struct {
 // choresOf lists the chores of a store, the most urgent first.
 func (s *Store) choresOf() []chore {
 	return []chore{
+		{due: func() bool { return s.catalog.crowded(s.runs) }, step: (*batch).merge},     // each step of others can make a run more
 		{due: func() bool { return s.catalog.sweeping() != nil }, step: (*batch).sweep},   // the gate may wait for it
 		{due: func() bool { return s.catalog.copying() != nil }, step: (*batch).copyStep}, // a deploy waits for it
 		{due: func() bool { return s.expired() != nil }, step: (*batch).expire},

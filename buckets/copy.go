@@ -91,9 +91,6 @@ func (b *batch) copyStep() error {
 	if from == nil {
 		return b.begin(t.ID, t.Relation)
 	}
-	if t.crowded(b.s.runs) {
-		return b.mergeOf(t)
-	}
 	b.s.step(StepCopy)
 	keys, next, err := b.copyKeys(from, t.copy.Next)
 	if err != nil {

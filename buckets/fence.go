@@ -129,9 +129,6 @@ func (b *batch) sweep() error {
 		b.endSweep(t, false)
 		return nil
 	}
-	if t.crowded(b.s.runs) {
-		return b.mergeOf(t)
-	}
 	b.s.step(StepSweep)
 	more, err := b.sweepStep(t)
 	if err == nil && !more {

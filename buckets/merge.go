@@ -66,19 +66,21 @@ func (t *table) mergeable(limits runLimits) bool {
 	return r.Merging || r.Runs > 0 && (large && many || r.Runs >= 2*limits.most)
 }
 
-// merge does one step.
-func (b *batch) merge() error { return b.mergeOf(b.s.catalog.merging(b.s.runs)) }
+// crowded reports whether a table has so many runs that merging goes before all other chores: lookups, and the memory of filters (I14), would
+// grow with what they do.
+func (c *catalog) crowded(limits runLimits) bool {
+	t := c.merging(limits)
+	return t != nil && t.runs.Runs >= 2*limits.most
+}
 
-func (b *batch) mergeOf(t *table) error {
+// merge does one step.
+func (b *batch) merge() error {
+	t := b.s.catalog.merging(b.s.runs)
 	if _, err := b.tx.MergeRuns(t.ID, b.s.runs.step); err != nil {
 		return err
 	}
 	return b.s.catalog.countRuns(b.tx, t)
 }
-
-// crowded reports whether the table has so many runs that a chore which goes before merging, and makes one with each step, must merge them
-// first: lookups, and the memory of filters (I14), would grow with the table.
-func (t *table) crowded(limits runLimits) bool { return t.runs.Runs >= 2*limits.most }
 
 // countRuns notes what runs the table has in the file.
 func (c *catalog) countRuns(tx *storage.Tx, t *table) (err error) {

@@ -63,9 +63,6 @@ func (c *catalog) removeTable(t *table) {
 // stripTable goes on with taking dead definitions out of the rows of a table that others want. One that dies meanwhile is the next
 // scan's.
 func (b *batch) stripTable(t *table) error {
-	if t.crowded(b.s.runs) {
-		return b.mergeOf(t)
-	}
 	if t.strip == nil {
 		t.strip = &storage.Strip{}
 		for _, d := range t.defs {

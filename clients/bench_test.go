@@ -37,22 +37,33 @@ func (out nowhere) Send(context.Context, []byte) error {
 	return nil
 }
 
-// BenchmarkSession is what a fresh client of 20,000 rows like those of `make bench` costs without the way to it.
-func BenchmarkSession(b *testing.B) {
-	const rows = 20000
+const benchRows = 20000
+
+// storeOf has benchRows lists of u1.
+func storeOf(b *testing.B, list func(i int) (id, name string)) *clientstest.Store {
+	b.Helper()
 	store := clientstest.NewStore(b)
 	lists := store.Table("lists", "id", "owner", "name")
 	store.Deploy(definitions + mine)
-	for i := 0; i < rows; {
+	for i := 0; i < benchRows; {
 		var changes []clientstest.Change
 		for range 1000 {
-			noise := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))
-			changes = append(changes, lists.Insert(noise[:36], "u1", fmt.Sprintf("Item %d: remember to call the supplier about the order; %s"+
-				"; then see to the delivery, the invoice and the %s which %d of them still want, and to the list", i, noise[:32], noise[32:], i*7%1000)))
+			id, name := list(i)
+			changes = append(changes, lists.Insert(id, "u1", name))
 			i++
 		}
 		store.Commit(changes...)
 	}
+	return store
+}
+
+// BenchmarkSession is what a fresh client of 20,000 rows like those of `make bench` costs without the way to it.
+func BenchmarkSession(b *testing.B) {
+	store := storeOf(b, func(i int) (id, name string) {
+		noise := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))
+		return noise[:36], fmt.Sprintf("Item %d: remember to call the supplier about the order; %s"+
+			"; then see to the delivery, the invoice and the %s which %d of them still want, and to the list", i, noise[:32], noise[32:], i*7%1000)
+	})
 	claims := &auth.Claims{Subject: "u1", Payload: json.RawMessage(`{"sub":"u1"}`), Expires: time.Now().Add(time.Hour)}
 	for name, format := range map[string]wire.Format{"bson": wire.BSON, "ndjson": wire.JSON} {
 		b.Run(name, func(b *testing.B) {
@@ -71,18 +82,7 @@ func BenchmarkSession(b *testing.B) {
 
 // BenchmarkDownload is a fresh client that downloads 20,000 rows of 200 bytes and verifies their checksums.
 func BenchmarkDownload(b *testing.B) {
-	const rows = 20000
-	store := clientstest.NewStore(b)
-	lists := store.Table("lists", "id", "owner", "name")
-	store.Deploy(definitions + mine)
-	for i := 0; i < rows; {
-		var changes []clientstest.Change
-		for range 1000 {
-			changes = append(changes, lists.Insert(fmt.Sprint(i), "u1", strings.Repeat("Blue Door ", 17)))
-			i++
-		}
-		store.Commit(changes...)
-	}
+	store := storeOf(b, func(i int) (id, name string) { return fmt.Sprint(i), strings.Repeat("Blue Door ", 17) })
 	srv := store.Serve(b, nil)
 	for _, bb := range []struct {
 		name string
@@ -108,7 +108,7 @@ func BenchmarkDownload(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(benchRows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
 }

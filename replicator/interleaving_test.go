@@ -106,30 +106,44 @@ func rereadWhileInvisible(t *testing.T) {
 	w.compare(itemTruth)
 }
 
+// heldStream keeps back what the stream brings while holding is set, until somebody awaits it: behind a marker that nobody awaits, chunks
+// would have been read by the time of the fence.
+type heldStream struct {
+	holding  atomic.Bool
+	released chan struct{}
+	release  func()
+}
+
+func newHeldStream() *heldStream {
+	h := &heldStream{released: make(chan struct{})}
+	h.release = sync.OnceFunc(func() { close(h.released) })
+	return h
+}
+
+func (h *heldStream) hook(cfg *Config) {
+	cfg.hooks.received = func(*buckets.Transaction) {
+		if h.holding.Load() {
+			<-h.released
+		}
+	}
+	cfg.hooks.step = func(name string, _ buckets.TableID) {
+		if h.holding.Load() && (name == stepMarker || name == stepFence) {
+			h.release()
+		}
+	}
+}
+
 // publishedAnewBehindAHeldStream: a table was in the publication for a while, and the stream has not come to that. What it then brings is
 // older than what chunks read, and there is nothing of the time in between.
 func publishedAnewBehindAHeldStream(t *testing.T) {
 	d := pgtest.New(t)
 	d.Exec(itemTable + "CREATE TABLE later (id int PRIMARY KEY, v text); INSERT INTO later VALUES (1, 'a'), (2, 'b')")
-	var holding atomic.Bool
-	held := make(chan struct{})
-	release := sync.OnceFunc(func() { close(held) })
-	w := newWorld(t, d, itemRules, func(cfg *Config) {
-		cfg.hooks.received = func(*buckets.Transaction) {
-			if holding.Load() {
-				<-held
-			}
-		}
-		cfg.hooks.step = func(name string, _ buckets.TableID) {
-			if holding.Load() && (name == stepMarker || name == stepFence) {
-				release()
-			}
-		}
-	})
-	t.Cleanup(release)
+	held := newHeldStream()
+	w := newWorld(t, d, itemRules, held.hook)
+	t.Cleanup(held.release)
 	w.start()
 	w.settle()
-	holding.Store(true)
+	held.holding.Store(true)
 	d.Exec(w.publication("ALTER PUBLICATION %p ADD TABLE later"))
 	d.Exec("UPDATE later SET v = 'before'")
 	d.Exec(w.publication("ALTER PUBLICATION %p DROP TABLE later"))
@@ -143,27 +157,15 @@ func publishedAnewBehindAHeldStream(t *testing.T) {
 func retypeBehindAHeldStream(t *testing.T) {
 	d := pgtest.New(t)
 	d.Exec("CREATE TABLE items (id int PRIMARY KEY, v timestamp, big text); INSERT INTO items SELECT i, '2019-01-01' FROM generate_series(1, 40) i")
-	var holding atomic.Bool
-	held := make(chan struct{})
-	release := sync.OnceFunc(func() { close(held) })
+	held := newHeldStream()
 	w := newWorld(t, d, itemRules, func(cfg *Config) {
 		cfg.CatalogPoll = 20 * time.Millisecond
-		cfg.hooks.received = func(*buckets.Transaction) {
-			if holding.Load() {
-				<-held
-			}
-		}
-		cfg.hooks.step = func(name string, _ buckets.TableID) {
-			if holding.Load() && (name == stepMarker || name == stepFence) {
-				// Behind a marker that nobody awaits, chunks would have been read by the time of the fence.
-				release()
-			}
-		}
+		held.hook(cfg)
 	})
-	t.Cleanup(release)
+	t.Cleanup(held.release)
 	w.start()
 	w.settle()
-	holding.Store(true)
+	held.holding.Store(true)
 	d.Exec("UPDATE items SET v = '2020-01-01 00:00:00' WHERE id <= 20")
 	d.Exec("SET timezone = 'UTC'; ALTER TABLE items ALTER v TYPE timestamptz")
 	w.until(func() bool { return w.store.Tables("default")[0].Generation > 1 })

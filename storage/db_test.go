@@ -123,6 +123,10 @@ func TestCheckFinds(t *testing.T) {
 		}},
 		{"leads to the wrong bucket", func(tx *Tx) error { return tx.PutName(7, []byte("h[]"), 1) }},
 		{"is not below the next op id", func(tx *Tx) error { return tx.PutCounters(Counters{Op: 50, Version: 9}) }},
+		{"bad record", func(tx *Tx) error {
+			record := appendUvarint(appendUvarint(appendU32(appendU32(appendU32(nil, 1), 2+runsMax), 0), 0), 1)
+			return tx.section(secRuns).Put(runPrefix(1, 0), appendBytes(record, nil))
+		}},
 		{"bad row state", func(tx *Tx) error { return tx.PutRows(1, []RowPut{{key, []byte{0xff}}}) }},
 		{"its mark does not fit", func(tx *Tx) error { return tx.PutMark(key, &Mark{}) }},
 		{"belong to a row", func(tx *Tx) error { return tx.PutImages([]byte("\x00\x00\x00\x01zzz"), AppendImages(nil, nil)) }},

@@ -15,6 +15,9 @@ import "bytes"
 // runBlock is how many bytes of rows stand under one key of section runs: as much as a lookup searches.
 const runBlock = 8 << 10
 
+// runsMax is more runs than a table ever has: they are merged long before. A damaged record must not ask for a cursor each.
+const runsMax = 1 << 16
+
 // gone is the state of a row that was deleted, and hides an older one. No generation is 0.
 var gone = AppendRow(nil, nil, &Row{Flags: Tombstone})
 
@@ -47,7 +50,7 @@ func (tx *Tx) runsOf(table TableID) (*runs, error) {
 	if v := tx.section(secRuns).Get(k); v != nil {
 		d := decoder{b: v}
 		*r = runs{first: d.u32(), next: d.u32(), merging: d.u32(), rows: d.uvarint(), base: d.uvarint(), merged: d.bytes()}
-		if !d.done() || r.first == 0 || r.next < r.first || r.merging > r.next {
+		if !d.done() || r.first == 0 || r.next < r.first || r.count() > runsMax || r.merging > r.next {
 			return nil, corrupt(secRuns, k, "bad record")
 		}
 	}

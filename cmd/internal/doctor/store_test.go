@@ -18,7 +18,7 @@ func TestDiskByItsReserve(t *testing.T) {
 	}
 	free := config.Bytes(disk.Bavail) * config.Bytes(disk.Bsize)
 	if free < 2*config.GiB {
-		t.Skip("the disk of the tests is nearly full itself")
+		t.Skip("2 GiB of free disk are missing")
 	}
 	for _, c := range []struct {
 		name    string
