@@ -98,11 +98,7 @@ func TestBackendsTerminated(t *testing.T) {
 			w.until(func() bool { return e.fired.Load() > 0 && w.complete() })
 			stop()
 			w.compare(bankTruth...)
-			for _, table := range w.store.Tables("default") {
-				if table.Generation != 1 {
-					t.Errorf("table %s has generation %d", table.Relation.Name, table.Generation)
-				}
-			}
+			w.readOnce()
 		})
 	}
 	for _, m := range everywhere {
@@ -112,6 +108,16 @@ func TestBackendsTerminated(t *testing.T) {
 	play("snapshot", "checked", 3, fmt.Sprintf(sessions, "weir%snapshot%"))
 	play("walsender", "checked", 3, walsender)
 	play("walsender", stepFenced, 1, walsender)
+}
+
+// readOnce checks that no table was begun anew.
+func (w *world) readOnce() {
+	w.t.Helper()
+	for _, table := range w.store.Tables("default") {
+		if table.Generation != 1 {
+			w.t.Errorf("table %s has generation %d", table.Relation.Name, table.Generation)
+		}
+	}
 }
 
 // TestServerCrashesAt: at whatever point the server is shut down at once, under writes of which some are not flushed, the stream and the
@@ -139,11 +145,7 @@ func TestServerCrashesAt(t *testing.T) {
 			w.until(func() bool { return e.fired.Load() > 0 && w.complete() })
 			stop()
 			w.compare(bankTruth...)
-			for _, table := range w.store.Tables("default") {
-				if table.Generation != 1 {
-					t.Errorf("table %s has generation %d", table.Relation.Name, table.Generation)
-				}
-			}
+			w.readOnce()
 		})
 	}
 }
