@@ -21,7 +21,8 @@ VERSION           ?= $(shell git describe --tags --always --dirty 2>/dev/null ||
 VERSION_VAR        = github.com/weirsync/weir/cmd/internal/version.stamp
 # The packages whose behaviour depends on the server's version.
 POSTGRES_PACKAGES ?= ./replicator/... ./cmd/weir/... ./cmd/internal/...
-POSTGRES_EDGES    ?= 14 18
+POSTGRES_OLDEST   ?= 14
+POSTGRES_NEWEST   ?= 18
 POSTGRES_ALL      ?= 14 15 16 17 18
 
 .PHONY: help
@@ -55,14 +56,18 @@ test: ## Run all tests (they fetch a Postgres if there is none)
 race: ## Run all tests with the race detector
 	$(GO) test -race -timeout $(TESTTIME) ./...
 
-.PHONY: test-edges
-test-edges: ## Run what depends on Postgres on its oldest and newest version
-	@set -e; for v in $(POSTGRES_EDGES); do \
-		echo "Postgres $$v"; WEIR_TEST_POSTGRES=$$v $(GO) test -timeout $(TESTTIME) $(POSTGRES_PACKAGES); done
+.PHONY: test-oldest
+test-oldest: ## Run what depends on Postgres on the oldest version
+	@$(MAKE) test-matrix POSTGRES_ALL=$(POSTGRES_OLDEST)
+
+.PHONY: race-newest
+race-newest: ## Run all tests with the race detector on the newest Postgres
+	WEIR_TEST_POSTGRES=$(POSTGRES_NEWEST) $(MAKE) race
 
 .PHONY: test-matrix
 test-matrix: ## Run what depends on Postgres on every supported version
-	@$(MAKE) test-edges POSTGRES_EDGES="$(POSTGRES_ALL)"
+	@set -e; for v in $(POSTGRES_ALL); do \
+		echo "Postgres $$v"; WEIR_TEST_POSTGRES=$$v $(GO) test -timeout $(TESTTIME) $(POSTGRES_PACKAGES); done
 
 .PHONY: lint
 lint: ## Report what is wrong or not formatted
@@ -128,4 +133,4 @@ bench-compare: ## Compare bench-micro of BASE (a commit) with that of this tree
 	$(TOOL) benchstat bin/base.txt bin/bench.txt
 
 .PHONY: check
-check: lint tidy race test-edges interop demo-check ## Run all that CI runs
+check: lint tidy race-newest test-oldest interop demo-check ## Run all that CI runs
