@@ -12,7 +12,7 @@ import (
 // waitFor polls a state until it is there.
 func waitFor(tb testing.TB, what string, there func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !there(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !there(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("not there after 20 s: %s", what)
 		}

@@ -63,7 +63,7 @@ func (h *harness) active(id VersionID) {
 // await polls until ok, at most for ten seconds.
 func (h *harness) await(what string, ok func() bool) {
 	h.tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.tb.Fatalf("not reached: %s", what)
 		}

@@ -39,7 +39,7 @@ func TestLoadsAreMergedAfterChunks(t *testing.T) {
 	h.reopenWith(func(s *Store) { s.loads.blocks, s.loads.step = 1, 1 })
 	want := h.loaded()
 	h.wantN("ann", want)
-	for deadline := time.Now().Add(10 * time.Second); h.loads() > 0; {
+	for deadline := time.Now().Add(30 * time.Second); h.loads() > 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the loads are not merged")
 		}

@@ -25,7 +25,7 @@ func TestStopLetsWaitersGo(t *testing.T) {
 	<-emitted
 	h.stop()
 	h.stop = func() {}
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(30 * time.Second)
 	for range cap(waits) {
 		select {
 		case err := <-waits:

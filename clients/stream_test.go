@@ -70,7 +70,7 @@ type stream struct {
 }
 
 // patience is how long anything may take before a test fails.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // do sends the request. The answer's body must be read within patience.
 func (q *request) do(t testing.TB) (*http.Response, context.CancelFunc) {

@@ -521,7 +521,7 @@ func TestLongBodiesNeedAToken(t *testing.T) {
 // A client that never sends the body it has announced must not hold its connection forever, on no route.
 func TestStalledBodyIsCutOff(t *testing.T) {
 	w := newWorld(t, definitions+mine)
-	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = 50 * time.Millisecond })
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = 300 * time.Millisecond })
 	for _, tt := range []struct{ request, headers, status string }{
 		{"POST /sync/stream", "", "400"},
 		{"POST /sync/stream", "Content-Type: text/plain\r\n", "415"},
@@ -551,11 +551,11 @@ func TestStalledBodyIsCutOff(t *testing.T) {
 // The deadline of the body is not one of the stream.
 func TestStreamOutlivesTheReadTimeout(t *testing.T) {
 	w := newWorld(t, definitions+mine)
-	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = 300 * time.Millisecond })
+	srv := w.Serve(t, func(cfg *clients.Config) { cfg.ReadTimeout = time.Second })
 	q := w.request(t, "u1")
 	q.url = srv.URL
 	s := q.open(t)
 	s.round()
-	time.AfterFunc(400*time.Millisecond, func() { w.Commit(w.lists.Insert("a", "u1", "x")) })
+	time.AfterFunc(1200*time.Millisecond, func() { w.Commit(w.lists.Insert("a", "u1", "x")) })
 	s.diff()
 }

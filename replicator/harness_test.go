@@ -86,7 +86,7 @@ func portOf(t *testing.T, uri string) string {
 // eventually polls the server until sql gives true: what another backend does has no other signal.
 func eventually(t *testing.T, d *pgtest.Database, sql string, args ...any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for d.Value(sql, args...) != "t" {
 		if pause(ctx, 5*time.Millisecond) != nil {

@@ -37,7 +37,7 @@ func pair(t *testing.T) (server, client *websocket.Conn) {
 		client.Close()
 		server.Close()
 	})
-	if err := client.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := client.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	return server, client
@@ -111,7 +111,7 @@ func TestStalledClientIsGivenUp(t *testing.T) {
 	server, _ := pair(t)
 	o := New(server, 50*time.Millisecond)
 	m := Message{Kind: websocket.BinaryMessage, Body: make([]byte, 1<<20)}
-	for deadline := time.Now().Add(10 * time.Second); o.Send(m) == nil; {
+	for deadline := time.Now().Add(30 * time.Second); o.Send(m) == nil; {
 		if time.Now().After(deadline) {
 			t.Fatal("a client that reads nothing takes everything")
 		}

@@ -97,7 +97,7 @@ func (r *raw) send(frames ...Frame) {
 // expect reads one frame and compares it.
 func (r *raw) expect(want Frame) {
 	r.t.Helper()
-	if err := r.ws.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := r.ws.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		r.t.Fatal(err)
 	}
 	_, msg, err := r.ws.ReadMessage()
@@ -116,7 +116,7 @@ func (r *raw) expect(want Frame) {
 // expectEnd checks that the server closes the connection.
 func (r *raw) expectEnd() {
 	r.t.Helper()
-	if err := r.ws.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := r.ws.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		r.t.Fatal(err)
 	}
 	_, _, err := r.ws.ReadMessage()
@@ -359,7 +359,7 @@ func TestPoint49_SilentClientIsClosed(t *testing.T) {
 // Whoever says that it is there, and asks for nothing, must not hold a connection forever.
 func TestConnectionWithoutAStreamIsClosed(t *testing.T) {
 	cfg := accept(count(1))
-	cfg.StreamTimeout = 200 * time.Millisecond
+	cfg.StreamTimeout = 500 * time.Millisecond
 	s := serve(t, cfg)
 	c := dialRaw(t, s.url)
 	c.send(setup())
@@ -445,7 +445,7 @@ func TestStalledClientIsClosed(t *testing.T) {
 		if err == nil {
 			t.Error("Serve returned nil")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the connection outlives the write deadline")
 	}
 }
@@ -577,7 +577,7 @@ func TestClientSeesRefusalAndCloses(t *testing.T) {
 
 func TestClientKeepsAnIdleConnectionAlive(t *testing.T) {
 	s := serve(t, accept(forever))
-	c, err := Dial(t.Context(), s.url, DialConfig{Keepalive: 20 * time.Millisecond, Lifetime: 400 * time.Millisecond})
+	c, err := Dial(t.Context(), s.url, DialConfig{Keepalive: 20 * time.Millisecond, Lifetime: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -586,7 +586,7 @@ func TestClientKeepsAnIdleConnectionAlive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if _, err := in.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want a connection that outlives its lifetime several times", err)

@@ -80,7 +80,7 @@ func TestPoint49_PartitionEndsBothEnds(t *testing.T) {
 				return err
 			}))
 			n := newNetwork(t, s.url)
-			c, err := Dial(t.Context(), n.url, DialConfig{Keepalive: 20 * time.Millisecond, Lifetime: 500 * time.Millisecond})
+			c, err := Dial(t.Context(), n.url, DialConfig{Keepalive: 20 * time.Millisecond, Lifetime: 2 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func TestPoint49_PartitionEndsBothEnds(t *testing.T) {
 				cancel()
 			}
 			n.cut.Store(true)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			for err = nil; err == nil; {
 				_, err = in.Next(ctx)

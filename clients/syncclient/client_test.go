@@ -64,7 +64,7 @@ func (c *client) next() syncclient.Applied {
 		return a
 	case err := <-c.errs:
 		c.tb.Fatal(err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		c.tb.Fatal("no checkpoint within 10 s")
 	}
 	return syncclient.Applied{}
@@ -145,7 +145,7 @@ func TestPoint60_RestartResumes(t *testing.T) {
 					if len(a.Changes) != 1 || a.Changes[0].ID != "b" {
 						t.Errorf("got %+v, want the new row only", a.Changes)
 					}
-				case <-time.After(10 * time.Second):
+				case <-time.After(30 * time.Second):
 					t.Error("no checkpoint within 10 s")
 				}
 				break
@@ -278,7 +278,7 @@ func TestProtocolViolationsAreErrors(t *testing.T) {
 				t.Log(err)
 			case a := <-c.applied:
 				t.Errorf("applied %+v", a)
-			case <-time.After(10 * time.Second):
+			case <-time.After(30 * time.Second):
 				t.Error("no error within 10 s")
 			}
 		})

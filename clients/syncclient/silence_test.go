@@ -12,7 +12,7 @@ import (
 // Nothing happens on a WebSocket but keep-alives until something changes: the client must not take that for the end of the server, as it
 // does over HTTP.
 func TestIdleClients(t *testing.T) {
-	const silence = 200 * time.Millisecond
+	const silence = time.Second
 	for name, transport := range map[string]syncclient.Transport{"http": syncclient.HTTP, "websocket": syncclient.WebSocket} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
