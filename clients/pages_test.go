@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -29,7 +30,7 @@ func TestPagesAreReadOnce(t *testing.T) {
 	}
 	var running sync.WaitGroup
 	get := func() {
-		if p, err := c.get(pageKey{bucket: "b"}, read); err != nil || string(p.line) != "x" {
+		if p, _, err := c.get(pageKey{bucket: "b"}, read); err != nil || string(p.line) != "x" {
 			t.Errorf("got %+v, %v", p, err)
 		}
 	}
@@ -46,11 +47,68 @@ func TestPagesAreReadOnce(t *testing.T) {
 	}
 }
 
+// A large page that nobody else wants is not kept: its line may be used again by who has read it.
+func TestLargePagesAreKeptOnceAskedForAgain(t *testing.T) {
+	c := newPages(1 << 20)
+	line := make([]byte, keptAtOnce+1)
+	reads := 0
+	for i, want := range []struct {
+		own   bool
+		reads int
+	}{{true, 1}, {false, 2}, {false, 2}} {
+		p, own, err := c.get(pageKey{}, func() (*page, error) {
+			reads++
+			return &page{line: line}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mine := &p.line[0] == &line[0]; own != want.own || mine != own || reads != want.reads {
+			t.Errorf("get %d: own %t, the line that was read %t, %d reads, want %+v", i+1, own, mine, reads, want)
+		}
+		if shared := c.order.Front().Value.(*sharedPage); own && shared.page != nil || c.bytes != len(line) {
+			t.Errorf("get %d: keeps %+v, counts %d bytes", i+1, shared.page, c.bytes)
+		}
+	}
+}
+
+// Whoever comes while a large page is being read gets a copy, which stays when the memory of the one that was read is used again.
+func TestLargePagesAreCopiedForOthers(t *testing.T) {
+	c := newPages(1 << 20)
+	line := bytes.Repeat([]byte("x"), keptAtOnce+1)
+	begun, goOn, got := make(chan struct{}), make(chan struct{}), make(chan *page)
+	go func() {
+		_, _, _ = c.get(pageKey{}, func() (*page, error) {
+			close(begun)
+			<-goOn
+			return &page{line: line}, nil
+		})
+		clear(line)
+	}()
+	<-begun
+	go func() {
+		p, own, _ := c.get(pageKey{}, nil)
+		if own {
+			t.Error("a page that somebody else has read is handed out as one's own")
+		}
+		got <- p
+	}()
+	for wanted := false; !wanted; runtime.Gosched() {
+		c.mu.Lock()
+		wanted = c.order.Front().Value.(*sharedPage).wanted
+		c.mu.Unlock()
+	}
+	close(goOn)
+	if p := <-got; len(p.line) != len(line) || bytes.Count(p.line, []byte("x")) != len(line) {
+		t.Error("the page was overwritten")
+	}
+}
+
 func TestPagesAreBounded(t *testing.T) {
 	c := newPages(1000)
 	for i := range 50 {
 		key := pageKey{after: buckets.OpID(i)}
-		if _, err := c.get(key, func() (*page, error) { return &page{line: make([]byte, 100)}, nil }); err != nil {
+		if _, _, err := c.get(key, func() (*page, error) { return &page{line: make([]byte, 100)}, nil }); err != nil {
 			t.Fatal(err)
 		}
 		if c.bytes > 1000 || len(c.byKey) > 10 || c.order.Len() != len(c.byKey) {
@@ -60,12 +118,12 @@ func TestPagesAreBounded(t *testing.T) {
 	// What can't be used again is not kept.
 	for i, p := range []*page{{overtaken: true}, {}} {
 		key := pageKey{bucket: fmt.Sprint(i)}
-		_, _ = c.get(key, func() (*page, error) { return p, nil })
+		_, _, _ = c.get(key, func() (*page, error) { return p, nil })
 		if c.byKey[key] != nil {
 			t.Errorf("%+v is kept", p)
 		}
 	}
-	if _, err := c.get(pageKey{bucket: "e"}, func() (*page, error) { return nil, errExpired }); err == nil || c.byKey[pageKey{bucket: "e"}] != nil {
+	if _, _, err := c.get(pageKey{bucket: "e"}, func() (*page, error) { return nil, errExpired }); err == nil || c.byKey[pageKey{bucket: "e"}] != nil {
 		t.Error("an error is kept")
 	}
 }
@@ -75,7 +133,7 @@ func TestPagesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newPages(1000)
 		get := func(bucket string) {
-			_, _ = c.get(pageKey{bucket: bucket}, func() (*page, error) { return &page{line: make([]byte, 100)}, nil })
+			_, _, _ = c.get(pageKey{bucket: bucket}, func() (*page, error) { return &page{line: make([]byte, 100)}, nil })
 		}
 		get("a")
 		get("b")

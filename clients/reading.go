@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/weirsync/weir/buckets"
@@ -26,7 +25,7 @@ type reading struct {
 	release func() // gives back what limit takes of the budget
 
 	done    chan struct{} // closed once the following are set
-	encoder *wire.Encoder // nil if the page is shared
+	encoder *wire.Encoder // has the page's line; nil if that is shared
 	page    *page
 	err     error
 }
@@ -93,15 +92,15 @@ func (rd *reading) run() {
 // runShared gets a page that other sessions may want too.
 func (rd *reading) runShared() (*page, error) {
 	key := pageKey{bucket: rd.bucket.FullName, after: rd.after, last: rd.bucket.Last, format: rd.session.format, limit: rd.limit}
-	return rd.session.pages.get(key, func() (*page, error) {
-		e := rd.session.getEncoder(rd.limit)
-		defer putEncoder(e)
-		p, err := rd.read(e)
-		if err == nil {
-			p.line = bytes.Clone(p.line)
-		}
-		return p, err
+	p, own, err := rd.session.pages.get(key, func() (*page, error) {
+		rd.encoder = rd.session.getEncoder(rd.limit)
+		return rd.read(rd.encoder)
 	})
+	if !own && rd.encoder != nil { // the page needs it no more
+		putEncoder(rd.encoder)
+		rd.encoder = nil
+	}
+	return p, err
 }
 
 // read reads the page. Its line belongs to the encoder.
