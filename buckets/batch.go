@@ -14,6 +14,8 @@ type batch struct {
 	tx       *storage.Tx
 	counters storage.Counters
 	before   storage.Checkpoint // as published before this batch
+	first    OpID               // id of its first op, and number of its load (load.go)
+	loaded   bool               // it has one
 
 	rows      map[string]*row // by full key
 	slab      []row           // memory for more
@@ -23,7 +25,6 @@ type batch struct {
 	tables    map[*table]bool // to be stored
 	truncated map[*table]bool
 	flusher   flusher
-	loadID    OpID // number of the batch's load (load.go), 0: it has none
 
 	look   bool      // Store.Changed is due
 	passed []*marker // to be released once durable
@@ -41,6 +42,7 @@ func (s *Store) newBatch(tx *storage.Tx) (*batch, error) {
 	if b.counters, err = tx.Counters(); err != nil {
 		return nil, err
 	}
+	b.first = b.counters.Op
 	b.before, err = tx.Checkpoint()
 	return b, err
 }

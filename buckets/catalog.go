@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirsync/weir/storage"
 	"github.com/weirsync/weir/syncrules"
@@ -24,7 +25,9 @@ type catalog struct {
 	strings     map[string]uint32
 	stringByID  map[uint32]string
 	sourceNames []string
-	loads       int // that are not merged (load.go); the writer's own
+
+	loads    int       // that are not merged (load.go); the writer's own
+	lastLoad time.Time // when the newest of them came, since the store was opened; the writer's own
 }
 
 type relationID struct {

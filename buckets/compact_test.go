@@ -63,6 +63,7 @@ type history struct {
 	tb          rapid.TB
 	path        string
 	compact     CompactOptions
+	loads       loadLimits
 	stop        func()
 	pos         map[string]Position
 	rels        map[string]*Relation
@@ -70,9 +71,9 @@ type history struct {
 	checkpoints []OpID
 }
 
-func newHistory(t *rapid.T, path string, compact CompactOptions) *history {
+func newHistory(t *rapid.T, path string, compact CompactOptions, loads loadLimits) *history {
 	h := &history{
-		tb: t, path: path, compact: compact, pos: map[string]Position{}, rels: map[string]*Relation{},
+		tb: t, path: path, compact: compact, loads: loads, pos: map[string]Position{}, rels: map[string]*Relation{},
 		log: map[string][]Operation{},
 	}
 	h.open()
@@ -113,6 +114,7 @@ func (h *history) open() {
 	s, err := Open(h.path, Options{Sources: h.sourceNames(), Compact: h.compact})
 	h.must(err)
 	s.db.NoSync()
+	s.loads = h.loads
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -322,9 +324,9 @@ func (h *history) change(t *rapid.T, source string, now map[string]bool) []Chang
 	return []Change{ins(rel, id, owner, n)}
 }
 
-// TestCompactionIsInvisible plays random histories of two sources, some of whose transactions are staged, with passes over random buckets.
-// Steps of a pass, restarts and pages of downloads come between each other by chance. Whatever position a client resumes at, it comes to
-// the same rows and sums (I5, I7).
+// TestCompactionIsInvisible plays random histories of two sources, some of whose transactions are staged, and in some of which blocks stand in
+// loads for a while, with passes over random buckets. Steps of a pass or of merging loads, restarts and pages of downloads come between each
+// other by chance. Whatever position a client resumes at, it comes to the same rows and sums (I5, I7).
 func TestCompactionIsInvisible(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	var stats CompactStats
@@ -332,6 +334,9 @@ func TestCompactionIsInvisible(t *testing.T) {
 		n++
 		h := newHistory(t, filepath.Join(dir, fmt.Sprintf("%d.db", n)), CompactOptions{
 			Memory: keyBytes * rapid.IntRange(1, 12).Draw(t, "keys"), step: rapid.SampledFrom([]int{1, 500, compactStep}).Draw(t, "step"),
+		}, loadLimits{
+			batch: rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "load"), most: 100, served: rapid.IntRange(1, 4).Draw(t, "served"),
+			rest: time.Hour, step: rapid.IntRange(1, 4).Draw(t, "merge"),
 		})
 		defer func() { h.stop() }()
 		h.play(t, &stats)
@@ -393,6 +398,8 @@ func (h *history) play(t *rapid.T, stats *CompactStats) {
 				h.stop()
 				h.open()
 			}
+		case 6:
+			h.must(h.do(context.Background(), (*batch).mergeLoads))
 		}
 	}
 	end()

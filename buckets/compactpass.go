@@ -12,7 +12,8 @@ import (
 // pass compacts one bucket as of one checkpoint, its target: a client that is on the way to an older checkpoint while it goes on is
 // sent on to a newer one, once (View.Operations). Each step plans in a read transaction, where the work is, and is then applied by a
 // short job of the writer. What was planned still holds by then: blocks up to a checkpoint that are in no load are changed by passes only,
-// which exclude each other, or go away with their bucket.
+// which exclude each other, or go away with their bucket. So the target is below all loads: a block that is seen in one can have become a part
+// of a larger block with the same last op when a pass comes to exchange it.
 //
 // A pass goes from the newest op to the oldest and remembers the keys that it has seen: an op whose key was seen before is superseded. It
 // need not remember those of ops up to done, which a full pass before has been over. When there are more keys than it may hold, it
@@ -44,13 +45,13 @@ type share struct{ class, classes uint32 }
 
 func (h share) has(k opKey) bool { return binary.LittleEndian.Uint32(k[:4])%h.classes == h.class }
 
-// errBucketGone ends the pass over a bucket that was reclaimed meanwhile, or whose blocks will move.
-var errBucketGone = errors.New("the bucket is gone, or being loaded")
+// errBucketGone ends the pass over a bucket that was reclaimed meanwhile.
+var errBucketGone = errors.New("the bucket is gone")
 
 // beginPass returns nil if there is nothing new in the bucket that is published.
 func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 	err = s.db.View(func(tx *storage.Tx) error {
-		if !tx.HasBucket(id) || tx.Loads() > 0 { // blocks of loads are moved and joined soon
+		if !tx.HasBucket(id) {
 			return nil
 		}
 		state, err := tx.Bucket(id)
@@ -61,8 +62,12 @@ func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 		if err != nil || !full && state.Pending.Count > 0 && state.First > cp.Op {
 			return err
 		}
+		target := min(cp.Op, tx.BeforeLoads())
+		if full && target <= state.Compaction.Done {
+			return nil // all that is superseded stands in loads
+		}
 		p = &pass{
-			s: s, id: id, target: cp.Op, cursor: cp.Op, done: state.Compaction.Done, full: full, small: state.Compaction.Small,
+			s: s, id: id, target: target, cursor: target, done: state.Compaction.Done, full: full, small: state.Compaction.Small,
 			seen: map[opKey]struct{}{}, limit: max(s.opts.Compact.Memory/keyBytes, 1), share: share{0, 1},
 		}
 		return nil
@@ -74,9 +79,6 @@ func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 func (p *pass) step(ctx context.Context) (more bool, err error) {
 	e := &edit{bucket: p.id, target: p.target}
 	if err := p.s.db.View(func(tx *storage.Tx) (err error) {
-		if tx.Loads() > 0 { // a block that a step saw in a load would not be the one that its edit finds
-			return errBucketGone
-		}
 		if p.leading {
 			more, err = p.lead(tx, e)
 			return err

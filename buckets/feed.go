@@ -21,6 +21,9 @@ type news struct {
 	committed time.Time // of the oldest commit in the checkpoint that is new; zero: none
 }
 
+// many says that so many buckets changed, before they are told.
+func (n *news) many(buckets int) { n.all = n.all || buckets > newsMax }
+
 func (n *news) bucket(name string) { n.note(&n.buckets, name) }
 func (n *news) lookup(key string)  { n.note(&n.lookups, key) }
 

@@ -54,7 +54,9 @@ type openBucket struct {
 type blockPut struct {
 	last    OpID
 	encoded []byte // once the encoders are done
-	loaded  bool   // goes into the batch's load
+
+	loadable bool // may go into the batch's load
+	loaded   bool // goes there
 }
 
 var blockPool = sync.Pool{New: func() any { return new(storage.Block) }}
@@ -247,7 +249,8 @@ func (b *batch) close(ob *openBucket) {
 	put := &blockPut{last: block.Last}
 	ob.block, ob.blocks = nil, append(ob.blocks, put)
 	encode := func() error {
-		put.encoded = block.Encode()
+		p := block.Pack()
+		put.loadable, put.encoded = p.Loadable(), p.Encode(block.First)
 		block.Reset()
 		blockPool.Put(block)
 		return nil

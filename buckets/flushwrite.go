@@ -3,8 +3,8 @@ package buckets
 import (
 	"bytes"
 	"cmp"
-	"maps"
 	"slices"
+	"time"
 
 	"github.com/weirsync/weir/storage"
 )
@@ -86,26 +86,34 @@ func (b *batch) writeBuckets() error {
 	if err := b.flusher.encoders.Wait(); err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(b.flusher.buckets)) {
-		ob := b.flusher.buckets[id]
-		if !ob.dirty { // only looked at; a fresh one is always dirty
-			continue
+	b.fillLoad()
+	changed := make([]*openBucket, 0, len(b.flusher.buckets))
+	for _, ob := range b.flusher.buckets {
+		if ob.dirty { // not only looked at; a fresh one is always dirty
+			changed = append(changed, ob)
 		}
+	}
+	slices.SortFunc(changed, func(x, y *openBucket) int { return cmp.Compare(x.id, y.id) })
+	b.news.many(len(changed))
+	for _, ob := range changed {
 		for _, bl := range ob.blocks {
-			if err := b.putBlock(id, bl); err != nil {
+			if err := b.putBlock(ob.id, bl); err != nil {
 				return err
 			}
 		}
 		if err := b.create(ob); err != nil {
 			return err
 		}
-		b.news.bucket(ob.def.prefix + ob.state.Name)
+		if !b.news.all {
+			b.news.bucket(ob.def.prefix + ob.state.Name)
+		}
 		if b.s.due(&ob.state) {
-			b.due = append(b.due, id)
+			b.due = append(b.due, ob.id)
 		}
 	}
-	if b.loadID > 0 {
+	if b.loaded {
 		b.countLoads()
+		b.s.catalog.lastLoad = time.Now()
 	}
 	return nil
 }

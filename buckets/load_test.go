@@ -48,30 +48,80 @@ func TestLoadsAreMergedAfterChunks(t *testing.T) {
 	h.wantN("ann", want)
 }
 
-// Compaction leaves a bucket alone as long as there are loads: a block that it has seen in one can have become a part of a larger block with the
-// same last op when it comes to exchange it.
-func TestCompactionWaitsForLoads(t *testing.T) {
+// Compaction leaves what stands in loads alone: a block that it has seen in one can have become a part of a larger block with the same last op
+// when it comes to exchange it. Older blocks it does not wait to compact.
+func TestCompactionStopsBelowLoads(t *testing.T) {
 	h := newHarness(t)
-	h.reopenWith(func(s *Store) { s.loads.blocks, s.chores = 1, s.chores[:len(s.chores)-2] }) // all but merging
-	want := h.loaded()
-	h.stream(upd(items, "1", "ann", "new", nil))
-	want["1"] = "new"
-	if p, err := h.beginPass(1, true); p != nil || err != nil {
-		t.Errorf("a pass over ann's bucket begins beside loads, error %v", err)
-	}
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "read", nil), tuple("2", "ann", "read", nil))
+	h.stream(upd(items, "1", "ann", "a", nil))
+	h.reopenWith(func(s *Store) { s.loads.batch, s.loads.rest, s.opts.Compact.Off = 1, time.Hour, true })
+	h.stream(upd(items, "2", "ann", "b", nil))
+	h.stream(upd(items, "1", "ann", "c", nil), upd(items, "2", "ann", "d", nil))
+	h.moved(1, 2)
+	h.moved(0, 2) // there is nothing new below the loads
+	h.must(h.do(h.ctx, (*batch).mergeLoads))
+	h.moved(3, 0)
+	h.wantN("ann", map[string]string{"1": "c", "2": "d"})
+}
+
+// moved compacts, and wants so many ops to be moved, and so many loads to stay.
+func (h *harness) moved(ops int64, loads int) {
+	h.tb.Helper()
 	stats, err := h.Compact(h.ctx)
 	h.must(err)
-	if stats.Moved > 0 || h.loads() != 3 {
-		t.Errorf("%d ops were compacted beside %d loads", stats.Moved, h.loads())
+	if got := h.loads(); stats.Moved != ops || got != loads {
+		h.tb.Errorf("%d ops were moved beside %d loads, want %d beside %d", stats.Moved, got, ops, loads)
 	}
-	h.must(h.do(h.ctx, (*batch).mergeLoads))
-	h.wantN("ann", want)
-	stats, err = h.Compact(h.ctx)
-	h.must(err)
-	if stats.Moved != 1 {
-		t.Errorf("%d ops were compacted when the loads were merged, want 1", stats.Moved)
+}
+
+// A backlog that gives many buckets a small block each puts them into a load. While clients read, a few loads wait to be merged together until
+// no more come; when there are too many of them, blocks go where they belong.
+func TestBacklogIsLoaded(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items)
+	h.reopenWith(func(s *Store) {
+		s.loads.batch, s.loads.served, s.loads.rest = 3, 2, time.Hour
+		s.chores = nil
+	})
+	commit := func(n string, owners ...string) {
+		var changes []Change
+		for _, owner := range owners {
+			changes = append(changes, upd(items, owner, owner, n, nil))
+		}
+		h.stream(changes...)
 	}
-	h.wantN("ann", want)
+	merges := func() (due bool) {
+		h.must(h.do(h.ctx, func(b *batch) error { due = b.s.catalog.loaded(b.s.loads); return nil }))
+		return due
+	}
+	commit("few", "ann", "bob")
+	if n := h.loads(); n != 0 {
+		t.Errorf("two blocks become a load")
+	}
+	for i, want := range []struct {
+		loads  int
+		merges bool
+	}{{1, false}, {2, true}, {3, true}, {4, true}, {4, true}} {
+		commit(fmt.Sprint(i), "ann", "bob", "cid")
+		if n, due := h.loads(), merges(); n != want.loads || due != want.merges {
+			t.Errorf("after %d batches there are %d loads, to be merged: %t; want %+v", i+1, n, due, want)
+		}
+	}
+	h.wantN("ann", map[string]string{"ann": "4"})
+	for h.loads() > 0 {
+		h.must(h.do(h.ctx, (*batch).mergeLoads))
+	}
+	h.wantN("ann", map[string]string{"ann": "4"})
+	commit("last", "ann", "bob", "cid")
+	h.must(h.do(h.ctx, func(b *batch) error { b.s.loads.rest = 0; return nil }))
+	if !merges() {
+		t.Error("a load that no other one follows is not merged")
+	}
+	h.check()
 }
 
 // Of a chunk's blocks only those go into a load that a merge can join: a full one has nothing to gain there, and would make a step of merging

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,7 +175,10 @@ func (h *modelStore) open() {
 		h.t.Fatal(err)
 	}
 	h.s.omit = h.without.omit
-	h.s.loads = loadLimits{blocks: 1 + h.r.Intn(3), most: 1 + h.r.Intn(4), step: 1 + h.r.Intn(4)}
+	h.s.loads = loadLimits{
+		blocks: 1 + h.r.Intn(3), batch: 1 + h.r.Intn(4), most: 1 + h.r.Intn(4), served: 1 + h.r.Intn(3),
+		rest: time.Duration(h.r.Intn(2)) * time.Hour, step: 1 + h.r.Intn(4),
+	}
 	h.s.runs = runLimits{most: 1 + h.r.Intn(4), share: 1 + uint64(h.r.Intn(4)), step: 1 + h.r.Intn(3)}
 	h.s.db.SetRunRows(1 + h.r.Intn(4))
 	h.s.db.NoSync()

@@ -78,10 +78,7 @@ func (b *batch) putPackedBlock(t *table, p *prepared, block *packedBlock, open [
 	ob, first := open[block.bucket], b.counters.Op
 	b.counters.Op += OpID(ops.Count)
 	b.tally.ops += int64(ops.Count)
-	loaded := len(k.blocks) >= b.s.loads.blocks && ops.Loadable()
-	if loaded && b.loadID == 0 {
-		b.loadID = first
-	}
+	loaded := len(k.blocks) >= b.s.loads.blocks && ops.Loadable() && b.mayLoad()
 	ob.state.AddPacked(ops, first, loaded)
 	ob.blocks, ob.dirty = append(ob.blocks, &blockPut{last: b.counters.Op - 1, encoded: ops.Encode(first), loaded: loaded}), true
 	return nil

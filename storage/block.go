@@ -43,10 +43,16 @@ type Block struct {
 	payload []byte
 }
 
+// opMax is the longest that the first op of a block can be, but for its texts.
+const opMax = 1 + 1 + 4 + 4*binary.MaxVarintLen64
+
 // Add appends an op with an id above Last.
 func (b *Block) Add(op *Op) {
 	if b.Count == 0 {
 		b.First, b.Last = op.ID, op.ID
+	}
+	if b.payload == nil { // most blocks of many buckets have one op
+		b.payload = make([]byte, 0, opMax+len(op.Type)+len(op.ObjectID)+len(op.Subkey)+len(op.Data))
 	}
 	b.payload = append(b.payload, byte(op.Kind))
 	b.payload = appendUvarint(b.payload, uint64(op.ID-b.Last))

@@ -82,7 +82,8 @@ func (c *Compaction) Gain(stale, small int64) {
 }
 
 func (b *Bucket) encode() []byte {
-	v := appendString(appendU64(nil, uint64(b.Definition)), b.Name)
+	v := make([]byte, 0, 80+len(b.Name)) // as long as most are: growing takes longer than all else
+	v = appendString(appendU64(v, uint64(b.Definition)), b.Name)
 	v = appendTally(appendTally(v, b.Base), b.Pending)
 	v = appendUvarint(v, uint64(b.First))
 	c := &b.Compaction

@@ -22,7 +22,7 @@
 //	buckets      u64 bucket                         bucket state
 //	ops          u64 bucket | u64 last op id        op block
 //	tail         the same                           op block of less than 4 KiB
-//	loads        u64 load | u64 bucket |            the same, for a while: of a chunk with blocks for many buckets (loads.go)
+//	loads        u64 load | u64 bucket |            the same, for a while: of an update with blocks for many buckets (loads.go)
 //	             u64 last op id
 //	recent       u32 table | row key                row state, the newest (runs.go)
 //	runs         u32 table | u32 0                  u32 first run, u32 next, u32 merging, uv rows, uv rows in section rows,

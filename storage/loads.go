@@ -6,10 +6,13 @@ import (
 	"slices"
 )
 
-// A chunk of a first snapshot can give each of thousands of buckets a small block. Put where they belong, each of them rewrites a leaf. So they
-// become a load: one list behind all others in section loads, in the order of buckets. With 20,000 buckets of ten rows that takes 30 % of the
-// processor time off a chunk. MergeLoads moves what a bucket has in all loads to where it belongs at once, as one block. A load's number is at
-// most its first op, and above the last op of the load before.
+// A chunk of a first snapshot, or a backlog of the stream, can give each of thousands of buckets a small block. Put where they belong, each of
+// them rewrites a leaf. So they become a load: one list behind all others in section loads, in the order of buckets. With 20,000 buckets of ten
+// rows that takes 30 % of the processor time off a chunk. MergeLoads moves what a bucket has in all loads to where it belongs at once, as one
+// block. A load's number is at most its first op, and above the last op of the load before.
+
+// loadFill is how full the pages of loads are: each comes in order behind all others.
+const loadFill = 1
 
 // PutLoad puts a small block into a load (Packed.Loadable). Blocks of a load come in the order of keys, and its number is that of no load
 // that is older than the transaction.
@@ -17,7 +20,17 @@ func (tx *Tx) PutLoad(load OpID, bucket BucketID, last OpID, encoded []byte) err
 	if list := tx.loadList(); len(list) == 0 || list[len(list)-1] < load {
 		tx.loads = append(list, load)
 	}
-	return tx.section(secLoads).Put(loadKey(load, bucket, last), encoded)
+	s := tx.section(secLoads)
+	s.FillPercent = loadFill
+	return s.Put(loadKey(load, bucket, last), encoded)
+}
+
+// BeforeLoads returns the greatest op id that no block of a load has, nor that of one which merging loads will put.
+func (tx *Tx) BeforeLoads() OpID {
+	if list := tx.loadList(); len(list) > 0 {
+		return list[0] - 1
+	}
+	return math.MaxUint64
 }
 
 // Loads is how many loads there are.
