@@ -111,5 +111,6 @@
 // # Waking clients
 //
 // The feed keeps what each session watches in inverted indexes; a checkpoint wakes those whose buckets, lookups or write checkpoint it
-// changed, and its cost does not grow with the others. A subscription holds a set of names, never a queue.
+// changed, and its cost does not grow with the others. A subscription holds a set of names, never a queue. Beside them the feed keeps what
+// the last commits did to small buckets that somebody watches, 1 MiB at most, so that sessions need not read it (fresh.go).
 package buckets

@@ -19,6 +19,7 @@ type news struct {
 	lookups   map[string]struct{}
 	keys      []string  // write checkpoints that were reached
 	committed time.Time // of the oldest commit in the checkpoint that is new; zero: none
+	fresh     freshSet  // of buckets
 }
 
 // many says that so many buckets changed, before they are told.
@@ -42,7 +43,8 @@ func (n *news) note(set *map[string]struct{}, name string) {
 // feed wakes the subscriptions that a checkpoint concerns: its cost grows with those, not with all that are there.
 type feed struct {
 	mu       sync.RWMutex
-	op       OpID // of the newest checkpoint that was told
+	op       OpID     // of the newest checkpoint that was told
+	fresh    freshSet // as of op
 	all      map[*Subscription]struct{}
 	byBucket index
 	byLookup index
@@ -92,7 +94,9 @@ func (f *feed) publish(n news) {
 		return
 	}
 	due := f.held
-	due.keys, due.committed, f.held, f.op = n.keys, n.committed, news{}, n.op
+	due.keys, due.committed, due.fresh = n.keys, n.committed, n.fresh
+	f.held, f.op = news{}, n.op
+	f.fresh.renew(&due)
 	f.wake(&due)
 }
 
@@ -152,12 +156,20 @@ type Wake struct {
 	Lookups    bool      // a watched lookup changed: resolve again
 	Write      bool      // the watched write checkpoint was reached
 	Buckets    []string  // watched buckets that have new operations
+	Fresh      []*Fresh  // of each of Buckets, in their order; nil if it is not known of all, or too much
 	Committed  time.Time // at the source, of the oldest commit that is told; zero: unknown
 }
 
 // Add makes w tell what next tells too.
 func (w *Wake) Add(next Wake) {
 	w.Checkpoint = max(w.Checkpoint, next.Checkpoint)
+	switch {
+	case len(next.Buckets) == 0: // what is fresh is so yet
+	case len(w.Buckets) == 0:
+		w.Fresh = next.Fresh
+	default:
+		w.Fresh = nil
+	}
 	w.Committed = earlier(w.Committed, next.Committed)
 	w.All, w.Lookups, w.Write = w.All || next.All, w.Lookups || next.Lookups, w.Write || next.Write
 	for _, name := range next.Buckets {
@@ -222,6 +234,13 @@ func (sub *Subscription) Shared(bucket string) bool {
 	return len(sub.feed.byBucket[bucket]) > 1
 }
 
+// watched reports whether anybody watches the bucket.
+func (f *feed) watched(bucket string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.byBucket[bucket]) > 0
+}
+
 // replace makes sub watch names instead of those in set, and tells whether any of them is new.
 func (x index) replace(sub *Subscription, set *map[string]struct{}, names []string) (added bool) {
 	old, next := *set, make(map[string]struct{}, len(names))
@@ -274,6 +293,7 @@ func (sub *Subscription) Take() Wake {
 	for name := range p.buckets {
 		w.Buckets = append(w.Buckets, name)
 	}
+	w.Fresh = sub.feed.fresh.all(w.Buckets)
 	return w
 }
 

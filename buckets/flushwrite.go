@@ -81,6 +81,7 @@ func (b *batch) writeAll() error {
 
 func (b *batch) writeBuckets() error {
 	for _, ob := range b.flusher.buckets {
+		b.keepFresh(ob)
 		b.close(ob)
 	}
 	if err := b.flusher.encoders.Wait(); err != nil {

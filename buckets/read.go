@@ -145,6 +145,10 @@ func (v *View) State(b *Bucket) error {
 	return nil
 }
 
+func (b *Bucket) tally() storage.Tally {
+	return storage.Tally{Count: b.Count, Sum: b.Checksum, Last: b.Last}
+}
+
 func lookupKey(def DefinitionID, lookup []byte) string {
 	return string(append(binary.BigEndian.AppendUint64(nil, uint64(def)), lookup...))
 }
@@ -169,6 +173,13 @@ type Operation struct {
 	ObjectID []byte
 	Subkey   []byte
 	Data     []byte // JSON text; only for Put
+}
+
+func operation(op *storage.Op) Operation {
+	return Operation{
+		ID: op.ID, Op: BucketOp(op.Kind), Checksum: op.Checksum,
+		Type: op.Type, ObjectID: op.ObjectID, Subkey: op.Subkey, Data: op.Data,
+	}
 }
 
 // blockBuffers are what blocks are decompressed to. Each page of a download would make the collector's next cycle come 64 KiB nearer.
@@ -205,10 +216,7 @@ func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation
 			return false
 		}
 		compacted = compacted || op.Kind == storage.OpMove || op.Kind == storage.OpClear
-		out = Operation{
-			ID: op.ID, Op: BucketOp(op.Kind), Checksum: op.Checksum,
-			Type: op.Type, ObjectID: op.ObjectID, Subkey: op.Subkey, Data: op.Data,
-		}
+		out = operation(op)
 		stopped = !visit(&out)
 		return true
 	})

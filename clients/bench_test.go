@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,5 +111,55 @@ func BenchmarkDownload(b *testing.B) {
 			}
 			b.ReportMetric(benchRows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
+	}
+}
+
+// counted takes all that a session has, and counts what completes.
+type counted struct {
+	nowhere
+	rounds *sync.WaitGroup
+}
+
+func (out counted) Send(context.Context, []byte) error {
+	out.rounds.Done() // only the last line is not held
+	return nil
+}
+
+// BenchmarkFanout is a commit that changes a bucket of each of 500 clients, without the way to them.
+func BenchmarkFanout(b *testing.B) {
+	const users = 500
+	store := clientstest.NewStore(b)
+	lists := store.Table("lists", "id", "owner", "name")
+	store.Deploy(definitions + mine)
+	commit := func(change func(values ...string) clientstest.Change, name string) {
+		var changes []clientstest.Change
+		for i := range users {
+			changes = append(changes, change(fmt.Sprint(i), fmt.Sprint("u", i), name))
+		}
+		store.Commit(changes...)
+	}
+	commit(lists.Insert, strings.Repeat("Blue Door ", 20))
+	ctx, cancel := context.WithCancel(b.Context())
+	var rounds, sessions sync.WaitGroup
+	defer sessions.Wait()
+	defer cancel()
+	rounds.Add(users)
+	for i := range users {
+		user := fmt.Sprint("u", i)
+		claims := &auth.Claims{Subject: user, Payload: fmt.Appendf(nil, `{"sub":%q}`, user), Expires: time.Now().Add(time.Hour)}
+		sessions.Go(func() {
+			cfg := clients.Config{Store: store.Store, Sources: store}
+			budget := semaphore.NewWeighted(clients.PageMax)
+			if err := clients.RunPaced(ctx, cfg, claims, budget, wire.BSON, counted{rounds: &rounds}); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	rounds.Wait()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		rounds.Add(users)
+		commit(lists.Update, fmt.Sprint(i, strings.Repeat(" Blue Door", 20)))
+		rounds.Wait()
 	}
 }

@@ -20,7 +20,8 @@
 //
 // A look reads the buckets that the feed names, whatever else the client has; lookups run again only if one of them changed. The feed lags
 // behind the file by a moment, so a look first makes sure that it was told of all that it sees (look.go): a diff that left a bucket out
-// would have the client skip its ops. Pages of a bucket that several sessions watch are read and encoded once, at most twice (pages.go).
+// would have the client skip its ops. What a small commit did to a bucket comes with the news: a session whose client was told of the very
+// state before needs no View (fresh.go). Pages of a bucket that several sessions watch are read and encoded once, at most twice (pages.go).
 // The lines of a round leave in one write. Pages are as large as the client's connection has room for (outbox.Room, pace.go): large ones go
 // to the kernel at once, so a client that takes nothing, however fast it was, holds up a small one and less than 64 KiB in all. While one
 // is sent the next is read, if there is room for both (reading.go). A row that is larger is held whole. Compression keeps nothing between

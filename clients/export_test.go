@@ -55,6 +55,33 @@ func Noticed(cfg Config, body []byte, claims *auth.Claims, happen func()) (bool,
 	return s.sub.Take().Write, nil
 }
 
+// Driven is a session that says something when it is told to.
+type Driven struct{ s *session }
+
+// Drive begins a session that is driven by the test. Close it.
+func Drive(cfg Config, user, client string, out Sender) *Driven {
+	claims := &auth.Claims{Subject: user, Payload: json.RawMessage(`{"sub":"` + user + `"}`), Expires: time.Now().Add(time.Hour)}
+	s := New(cfg).newSession(&streamRequest{clientID: client}, claims, 0)
+	s.format, s.out = wire.JSON, out
+	s.begin()
+	return &Driven{s}
+}
+
+// Take has the session take what it is told of, as it does when it is woken.
+func (d *Driven) Take() { d.s.due.Add(d.s.sub.Take()) }
+
+// Round plays the round that there is, if there is one. fresh tells whether it needed no View.
+func (d *Driven) Round(ctx context.Context) (played, fresh bool, err error) {
+	r, err := d.s.look()
+	for ; r != nil && err == nil; r, err = d.s.play(ctx, r) {
+		played, fresh = true, r.fresh != nil
+	}
+	return played, fresh, err
+}
+
+// Close ends the session.
+func (d *Driven) Close() { d.s.sub.Close() }
+
 // CostOfLook returns the allocations of a look after a change of one of the buckets of a client that has been told all.
 func CostOfLook(tb testing.TB, cfg Config, user string, bucket int) float64 {
 	claims := &auth.Claims{Subject: user, Payload: json.RawMessage(`{"sub":"` + user + `"}`), Expires: time.Now().Add(time.Hour)}

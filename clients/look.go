@@ -21,6 +21,9 @@ func (s *session) look() (*round, error) {
 	s.looked = time.Now()
 	for try := 1; ; try++ {
 		s.due.Add(s.sub.Take())
+		if r := s.fresh(); r != nil {
+			return s.pick(r), nil
+		}
 		r, res, err := s.view(try >= lookTries)
 		switch {
 		case err != nil:

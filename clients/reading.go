@@ -107,16 +107,10 @@ func (rd *reading) runShared() (*page, error) {
 func (rd *reading) read(e *wire.Encoder) (*page, error) {
 	p, name := &page{}, rd.bucket.FullName
 	w := pageWriter{e: e, next: rd.after, limit: rd.limit}
-	err := rd.session.store.View(func(v *buckets.View) (err error) {
-		if v.Version().ID != rd.round.version {
-			p.overtaken = true // the bucket may be going away
-			return nil
-		}
+	if f := rd.round.freshAfter(name, rd.after); f != nil {
 		e.BeginPage(name, uint64(w.next))
-		p.more, p.overtaken, err = v.Operations(name, w.next, rd.round.checkpoint, w.add)
-		return err
-	})
-	if err != nil {
+		p.more = f.Operations(w.add)
+	} else if err := rd.view(p, &w); err != nil {
 		return nil, fmt.Errorf("read bucket: %w", err)
 	}
 	if w.ops > 0 {
@@ -125,6 +119,20 @@ func (rd *reading) read(e *wire.Encoder) (*page, error) {
 		p.line = e.EndPage(uint64(w.next), p.more)
 	}
 	return p, nil
+}
+
+// view reads the page's operations from the store.
+func (rd *reading) view(p *page, w *pageWriter) error {
+	name := rd.bucket.FullName
+	return rd.session.store.View(func(v *buckets.View) (err error) {
+		if v.Version().ID != rd.round.version {
+			p.overtaken = true // the bucket may be going away
+			return nil
+		}
+		w.e.BeginPage(name, uint64(w.next))
+		p.more, p.overtaken, err = v.Operations(name, w.next, rd.round.checkpoint, w.add)
+		return err
+	})
 }
 
 // pageWriter writes a page as its operations are visited.

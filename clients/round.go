@@ -22,6 +22,7 @@ type round struct {
 	full    bool // a checkpoint line, else a diff of what follows
 	removed []string
 	updated []buckets.Bucket
+	fresh   []*buckets.Fresh // what is new in those updated, if that is all there is
 
 	ops int // sent so far
 }

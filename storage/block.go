@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -72,6 +73,28 @@ func (b *Block) Add(op *Op) {
 
 // Reset empties the block and keeps its memory.
 func (b *Block) Reset() { *b = Block{payload: b.payload[:0]} }
+
+// Clone returns a copy of its own memory, as small as can be.
+func (b *Block) Clone() *Block {
+	c := *b
+	c.payload = bytes.Clone(b.payload)
+	return &c
+}
+
+// Size is how many bytes the ops take before compression.
+func (b *Block) Size() int { return len(b.payload) }
+
+// Ops visits the ops in order until visit returns false. An Op's bytes point into the block.
+func (b *Block) Ops(visit func(*Op) bool) {
+	var op Op
+	d, before := decoder{b: b.payload}, b.First
+	for range b.Count {
+		if !op.next(&d, before) || !visit(&op) {
+			return
+		}
+		before = op.ID
+	}
+}
 
 // Full reports whether the block is large enough to be stored.
 func (b *Block) Full() bool { return len(b.payload) >= BlockTarget }

@@ -111,6 +111,35 @@ func TestBlockRoundTrip(t *testing.T) {
 	}
 }
 
+// A copy of a block has its ops, and no memory of it.
+func TestBlockClone(t *testing.T) {
+	var bl Block
+	want := []Op{
+		{ID: 10, Kind: OpPut, Checksum: 1, Type: []byte("t"), ObjectID: []byte("o"), Subkey: []byte("s"), Data: []byte("{}")},
+		{ID: 12, Kind: OpRemove, Checksum: 2, Type: []byte("t"), ObjectID: []byte("o"), Subkey: []byte("s")},
+		{ID: 20, Kind: OpPut, Checksum: 3, Type: []byte("t"), ObjectID: []byte("p"), Subkey: []byte("s"), Data: []byte("[]")},
+	}
+	for i := range want {
+		bl.Add(&want[i])
+	}
+	c := bl.Clone()
+	if c.Size() != bl.Size() || c.Count != 3 || c.First != 10 || c.Last != 20 || c.Sum != 6 {
+		t.Errorf("copy %+v of %+v", c, bl)
+	}
+	bl.Reset()
+	bl.Add(&Op{ID: 99, Kind: OpPut, Type: bytes.Repeat([]byte{'x'}, 100)})
+	for _, n := range []int{1, 2, 3} {
+		var got []Op
+		c.Ops(func(op *Op) bool {
+			got = append(got, *op)
+			return len(got) < n
+		})
+		if d := cmp.Diff(want[:n], got, cmp.Comparer(bytes.Equal)); d != "" {
+			t.Errorf("the first %d ops (-want +got):\n%s", n, d)
+		}
+	}
+}
+
 // What does not compress is stored as it is.
 func TestBlockThatDoesNotCompress(t *testing.T) {
 	noise := make([]byte, 4*BlockTarget)
