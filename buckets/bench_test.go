@@ -84,7 +84,7 @@ func BenchmarkView(b *testing.B) {
 	for b.Loop() {
 		h.must(h.View(func(v *View) error { return v.State(&bucket) }))
 		h.must(h.View(func(v *View) error {
-			_, _, err := v.Operations(bucket.FullName, bucket.Last-1, v.Checkpoint(), func(*Operation) bool { return true })
+			_, _, err := v.Operations(bucket.FullName, bucket.Last-1, 0, v.Checkpoint(), func(*Operation) bool { return true })
 			return err
 		}))
 	}

@@ -197,14 +197,20 @@ func (h *history) record() error {
 
 // read returns up to limit operations.
 func read(v *View, bucket string, after, upto OpID, limit int) (ops []Operation, superseded bool, err error) {
-	_, superseded, err = v.Operations(bucket, after, upto, func(op *Operation) bool {
+	ops, _, superseded, err = readTo(v, bucket, after, 0, upto, limit)
+	return ops, superseded, err
+}
+
+// readTo does so up to end, if that is not 0.
+func readTo(v *View, bucket string, after, end, upto OpID, limit int) (ops []Operation, more, superseded bool, err error) {
+	more, superseded, err = v.Operations(bucket, after, end, upto, func(op *Operation) bool {
 		clone := *op
 		clone.Type, clone.ObjectID = slices.Clone(op.Type), slices.Clone(op.ObjectID)
 		clone.Subkey, clone.Data = slices.Clone(op.Subkey), slices.Clone(op.Data)
 		ops = append(ops, clone)
 		return len(ops) < limit
 	})
-	return ops, superseded, err
+	return ops, more, superseded, err
 }
 
 // upto is the part of the log that is at or below an op.
@@ -271,12 +277,19 @@ type download struct {
 	state  reduced
 }
 
-// page reads the next page and reports whether the download goes on.
+// page reads the next page, up to the end of a block if one is near, and reports whether the download goes on.
 func (h *history) page(d *download, limit int) (more bool) {
 	h.must(h.View(func(v *View) error {
-		ops, superseded, err := read(v, d.bucket, d.at, d.goal, limit)
+		end, err := v.PageEnd(d.bucket, d.at, d.goal, func(ops, _ int) bool { return ops <= limit })
 		if err != nil {
 			return err
+		}
+		ops, left, superseded, err := readTo(v, d.bucket, d.at, end, d.goal, limit)
+		if err != nil {
+			return err
+		}
+		if end > 0 && (len(ops) == 0 || ops[len(ops)-1].ID != end || !left) {
+			h.tb.Errorf("bucket %s from %d to %d: a page of %d ops, others left %t, should end at %d", d.bucket, d.at, d.goal, len(ops), left, end)
 		}
 		for i := range ops {
 			d.state.apply(&ops[i])
@@ -288,7 +301,7 @@ func (h *history) page(d *download, limit int) (more bool) {
 			}
 			d.goal = v.Checkpoint()
 		}
-		more = superseded || len(ops) == limit
+		more = superseded || left
 		return nil
 	}))
 	if !more {

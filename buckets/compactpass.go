@@ -136,7 +136,7 @@ func (p *pass) lead(tx *storage.Tx, e *edit) (more bool, err error) {
 	r := run{edit: e}
 	var sum uint32
 	n, looked, live := int64(0), 0, false
-	err = tx.BlocksUp(p.id, func(b *storage.StoredBlock) (bool, error) {
+	err = tx.BlocksUp(p.id, 0, func(b *storage.StoredBlock) (bool, error) {
 		if b.Last > p.target {
 			return false, nil
 		}

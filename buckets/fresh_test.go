@@ -21,7 +21,7 @@ func (h *harness) history(name string, after OpID) (b Bucket, ops []Operation) {
 		if err := v.State(&b); err != nil {
 			return err
 		}
-		_, _, err := v.Operations(name, after, v.Checkpoint(), keep(&ops))
+		_, _, err := v.Operations(name, after, 0, v.Checkpoint(), keep(&ops))
 		return err
 	}))
 	return b, ops

@@ -264,7 +264,7 @@ func clientRows(s *Store, user string) (map[object]string, error) {
 			live := map[string]Operation{}
 			var sum uint32
 			var count int64
-			_, _, err := v.Operations(b.FullName, 0, v.Checkpoint(), func(op *Operation) bool {
+			_, _, err := v.Operations(b.FullName, 0, 0, v.Checkpoint(), func(op *Operation) bool {
 				sum += op.Checksum
 				count++
 				key := string(op.Type) + "/" + string(op.ObjectID) + "/" + string(op.Subkey)

@@ -148,7 +148,7 @@ func TestOnlySmallBlocksAreLoaded(t *testing.T) {
 	h.must(h.db.View(func(tx *storage.Tx) error {
 		return tx.Buckets(0, func(id BucketID, state storage.Bucket) bool {
 			full, small := 0, int64(0)
-			h.must(tx.BlocksUp(id, func(b *storage.StoredBlock) (bool, error) {
+			h.must(tx.BlocksUp(id, 0, func(b *storage.StoredBlock) (bool, error) {
 				_, size, err := b.Ops()
 				placed := tx.HasBlock(id, b.Last)
 				if size >= storage.BlockTarget {

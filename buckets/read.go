@@ -185,11 +185,38 @@ func operation(op *storage.Op) Operation {
 // blockBuffers are what blocks are decompressed to. Each page of a download would make the collector's next cycle come 64 KiB nearer.
 var blockBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// Operations visits the bucket's operations with after < id <= upto in ascending order until visit returns false. more tells whether
-// operations up to upto are left. upto must not be above Checkpoint (I4). superseded is true if
-// an operation may have been compacted because of one above upto: then no complete line may be sent for upto (protocol 4.4), and the
-// newest checkpoint is above it.
-func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation) bool) (more, superseded bool, err error) {
+// PageEnd returns where a page of the bucket's operations with after < id <= upto had best end: at the last one of a block, as far on as
+// fits allows, which is told no less than the operations and bytes of the page. It returns 0 if there is no such place, or if all of them
+// fit. It costs a look at each block's header.
+func (v *View) PageEnd(bucket string, after, upto OpID, fits func(ops, bytes int) bool) (end OpID, err error) {
+	id, ok, err := v.bucketID(bucket)
+	if err != nil || !ok {
+		return 0, err
+	}
+	ops, bytes, cut := 0, 0, false
+	err = v.tx.BlocksUp(id, after+1, func(b *storage.StoredBlock) (bool, error) {
+		h, err := b.Header()
+		if err != nil || h.First > upto {
+			return false, err
+		}
+		ops, bytes = ops+h.Count, bytes+int(h.Size)
+		if cut = !fits(ops, bytes); cut {
+			return false, nil
+		}
+		end = b.Last
+		return end < upto, nil
+	})
+	if err != nil || !cut {
+		return 0, err
+	}
+	return end, nil
+}
+
+// Operations visits the bucket's operations with after < id <= upto in ascending order until visit returns false, or up to end, if that
+// is not 0 but what PageEnd returned. more tells whether operations up to upto are left. upto must not be above Checkpoint (I4). superseded
+// is true if an operation may have been compacted because of one above upto: then no complete line may be sent for upto (protocol 4.4), and
+// the newest checkpoint is above it.
+func (v *View) Operations(bucket string, after, end, upto OpID, visit func(*Operation) bool) (more, superseded bool, err error) {
 	id, ok, err := v.bucketID(bucket)
 	if err != nil || !ok {
 		return false, false, err
@@ -218,7 +245,8 @@ func (v *View) Operations(bucket string, after, upto OpID, visit func(*Operation
 		compacted = compacted || op.Kind == storage.OpMove || op.Kind == storage.OpClear
 		out = operation(op)
 		stopped = !visit(&out)
-		return true
+		more = op.ID == end // the block after need not be looked at
+		return !more
 	})
 	return more, compacted && upto < state.Compaction.Target, err
 }

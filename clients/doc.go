@@ -24,9 +24,9 @@
 // state before needs no View (fresh.go). Pages of a bucket that several sessions watch are read and encoded once, at most twice (pages.go).
 // The lines of a round leave in one write. Pages are as large as the client's connection has room for (outbox.Room, pace.go): large ones go
 // to the kernel at once, so a client that takes nothing, however fast it was, holds up a small one and less than 64 KiB in all. While one
-// is sent the next is read, if there is room for both (reading.go). A row that is larger is held whole. Compression keeps nothing between
-// lines (compress.go); WebSockets are written to through package outbox. An idle session has one goroutine, two on WebSocket, and no buffer
-// of ours.
+// is sent the next two are read, if there is room for all (reading.go). A row that is larger is held whole. Compression keeps nothing
+// between lines (compress.go); WebSockets are written to through package outbox. An idle session has one goroutine, two on WebSocket, and
+// no buffer of ours.
 //
 // Rules of the session, cited by number in code and tests (client-protocol.md 3.7 and 3.8):
 //

@@ -4,8 +4,8 @@ import "golang.org/x/sync/semaphore"
 
 // Bytes of a page. One operation may be bigger.
 const (
-	pageMin = 12 << 10 // with its copy in the transport it takes less than 64 KiB, spare capacity included
-	pageMax = 64 * pageMin
+	pageMin = 12 << 10     // with its copy in the transport it takes less than 64 KiB, spare capacity included
+	pageMax = 48 * pageMin // three of them fit in a socket's buffer of 4 MiB, as outbox.Room counts it
 )
 
 // largePages bounds what the pages above pageMin of all sessions take together (I14).
@@ -23,8 +23,8 @@ func newBudget() *semaphore.Weighted { return semaphore.NewWeighted(largePages) 
 // share pages.
 func (p *pace) take(room int) (limit int, release func()) {
 	limit = pageMin
-	for limit < pageMax && 4*limit <= room {
-		limit *= 4
+	for limit < pageMax && min(4*limit, pageMax) <= room {
+		limit = min(4*limit, pageMax)
 	}
 	if limit == pageMin || !p.budget.TryAcquire(int64(limit)) {
 		return pageMin, func() {}

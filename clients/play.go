@@ -42,8 +42,8 @@ func (s *session) play(ctx context.Context, r *round) (next *round, err error) {
 // fetch sends what the bucket has up to the round's checkpoint. If the round can't go on it is owed, and next is what follows it, if
 // that is known already.
 func (s *session) fetch(ctx context.Context, r *round, h *held) (next *round, err error) {
-	var ahead *reading
-	defer func() { ahead.drop() }()
+	var ahead []*reading
+	defer func() { drop(ahead) }()
 	for more := true; more; {
 		if err := s.tick(ctx); err != nil {
 			return nil, err
@@ -83,26 +83,32 @@ func (s *session) interrupt(r *round) (*round, error) {
 	return s.look()
 }
 
-// page sends the next page of the bucket, now, or reads it if that is nil. more: there are others; ahead is the next of them if it is being
-// read already. s.owed is set if the round can't be completed.
-func (s *session) page(ctx context.Context, r *round, h *held, now *reading) (ahead *reading, more bool, err error) {
-	defer func() { now.drop() }()
+// page sends the next page of the bucket, the first of ahead, or reads it if there is none. more: there are others; ahead are the next of
+// them that are being read already. s.owed is set if the round can't be completed.
+func (s *session) page(ctx context.Context, r *round, h *held, ahead []*reading) (_ []*reading, more bool, err error) {
 	if err := s.out.Ready(ctx); err != nil {
-		return nil, false, err
+		return ahead, false, err
 	}
 	lines, room := s.room(r, h)
-	if now == nil {
-		now = s.readNow(r, h, room)
+	if len(ahead) > 0 && !ahead[0].follows(h) {
+		drop(ahead)
+		ahead = nil
 	}
+	if len(ahead) == 0 {
+		ahead = append(ahead, s.readNow(r, h, room))
+	}
+	now := ahead[0]
 	p, err := now.wait()
 	if err != nil {
-		return nil, false, err
+		return ahead, false, err
 	}
+	ahead = ahead[1:]
+	defer now.drop()
 	s.owed = p.overtaken
 	if p.line == nil {
-		return nil, p.more, nil
+		return ahead, p.more, nil
 	}
-	ahead, more = s.readAhead(r, h, p, lines, room), p.more
+	ahead, more = s.readAhead(r, h, p, ahead, lines, room), p.more
 	r.ops += p.ops
 	h.position = p.next
 	err = s.out.Hold(ctx, p.line) // the last use of p

@@ -10,19 +10,28 @@ import (
 // pageOps is how many operations a page has at most. pace.go says how many bytes.
 const pageOps = 1000
 
+// aheadMax is how many pages are read ahead of the one that is being sent.
+const aheadMax = 2
+
 // reading is a page of a bucket that is being read, or was. What it takes is held until drop.
 //
-// While a page is compressed and sent, which takes 0.15 us a row and 1.6 with gzip, the next one is read on a goroutine of its own, which
-// takes 0.3 us a row. That is begun only if the way to the client takes both without waiting, so a client that takes nothing holds up none
-// that was read ahead.
+// While a page is compressed and sent, which takes 0.15 us a row and 1.6 with gzip, the next ones are read, which takes 0.3 us a row and
+// 0.5 as NDJSON, each on a goroutine of its own. A page ends between two blocks of the store, so where the next one begins is known as soon
+// as its reading begins, and no block is taken apart twice: a download takes a fifth less time than with one reader. All that is begun only
+// if the way to the client takes all of them without waiting, so a client that takes nothing holds up none that was read ahead.
 type reading struct {
 	session *session
 	round   *round
 	bucket  *held // name and last op only
 	after   buckets.OpID
-	limit   int // of bytes
+	before  *reading // the page before, if that decides after; nil once it has
+	limit   int      // of bytes
 	shared  bool
 	release func() // gives back what limit takes of the budget
+
+	cut  chan struct{} // closed once the following are set
+	next buckets.OpID  // where the next page begins, as it seems
+	more bool          // there is one
 
 	done    chan struct{} // closed once the following are set
 	encoder *wire.Encoder // has the page's line; nil if that is shared
@@ -32,7 +41,8 @@ type reading struct {
 
 func (s *session) newReading(r *round, h *held, after buckets.OpID, limit int, release func()) *reading {
 	return &reading{
-		session: s, round: r, bucket: h, after: after, limit: limit, release: release, shared: s.sub.Shared(h.FullName), done: make(chan struct{}),
+		session: s, round: r, bucket: h, after: after, limit: limit, release: release, shared: s.sub.Shared(h.FullName),
+		cut: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
@@ -44,22 +54,32 @@ func (s *session) readNow(r *round, h *held, room int) *reading {
 	return now
 }
 
-// readAhead begins to read the page that follows p, which is yet to be sent. It returns nil if there is none, or it had to be a small one:
-// there is room for so many lines and bytes, p included.
-func (s *session) readAhead(r *round, h *held, p *page, lines, room int) *reading {
-	if !p.more || p.overtaken || lines < 2 {
-		return nil
+// readAhead begins to read pages behind those in ahead, which follow p, which is yet to be sent; not if they had to be small ones. There is
+// room for so many lines and bytes, with p and ahead.
+func (s *session) readAhead(r *round, h *held, p *page, ahead []*reading, lines, room int) []*reading {
+	if !p.more || p.overtaken {
+		return ahead
 	}
-	limit, release := s.pace.take(room - len(p.line))
-	if limit == pageMin {
-		return nil
+	lines, room = lines-1, room-len(p.line)
+	var before *reading
+	for _, before = range ahead {
+		lines, room = lines-1, room-before.limit
 	}
-	ahead := s.newReading(r, h, p.next, limit, release)
-	go ahead.run()
+	for ; len(ahead) < aheadMax && lines > 0; lines-- {
+		limit, release := s.pace.take(room)
+		if limit == pageMin {
+			break
+		}
+		rd := s.newReading(r, h, p.next, limit, release)
+		rd.before = before
+		go rd.run()
+		ahead, before, room = append(ahead, rd), rd, room-limit
+	}
 	return ahead
 }
 
-// wait returns the page, whose line is valid until drop, and forgets it: a shared one may go while what was made of it waits for the client.
+// wait returns the page, whose line is valid until drop, and forgets it: a shared one may go while what was made of it waits for the
+// client.
 func (rd *reading) wait() (*page, error) {
 	<-rd.done
 	p := rd.page
@@ -67,11 +87,21 @@ func (rd *reading) wait() (*page, error) {
 	return p, rd.err
 }
 
-// drop waits for the reading to end, and lets go of what it holds. A nil one is none.
-func (rd *reading) drop() {
-	if rd == nil {
-		return
+// follows waits for the reading to end, and tells whether the page is the one at the bucket's position. It is not if that before it ended
+// earlier than it was to, because its line had become too long.
+func (rd *reading) follows(h *held) bool {
+	<-rd.done
+	return rd.after == h.position
+}
+
+func drop(list []*reading) {
+	for _, rd := range list {
+		rd.drop()
 	}
+}
+
+// drop waits for the reading to end, and lets go of what it holds.
+func (rd *reading) drop() {
 	<-rd.done
 	if rd.encoder != nil {
 		putEncoder(rd.encoder)
@@ -81,12 +111,40 @@ func (rd *reading) drop() {
 
 func (rd *reading) run() {
 	defer close(rd.done)
+	defer rd.cutHere()
+	if rd.before != nil {
+		<-rd.before.cut
+		more := rd.before.more
+		rd.after, rd.before = rd.before.next, nil
+		if !more {
+			rd.page = &page{}
+			return
+		}
+	}
 	if rd.shared {
 		rd.page, rd.err = rd.runShared()
 		return
 	}
 	rd.encoder = rd.session.getEncoder(rd.limit)
 	rd.page, rd.err = rd.read(rd.encoder)
+}
+
+// cutAt says that the page will end with the op, and others follow.
+func (rd *reading) cutAt(end buckets.OpID) {
+	rd.next, rd.more = end, true
+	close(rd.cut)
+}
+
+// cutHere says where the page has ended, unless cutAt has.
+func (rd *reading) cutHere() {
+	if rd.more {
+		return
+	}
+	if rd.err == nil && rd.page.more && !rd.page.overtaken && rd.page.ops > 0 {
+		rd.cutAt(rd.page.next)
+		return
+	}
+	close(rd.cut)
 }
 
 // runShared gets a page that other sessions may want too.
@@ -124,15 +182,39 @@ func (rd *reading) read(e *wire.Encoder) (*page, error) {
 // view reads the page's operations from the store.
 func (rd *reading) view(p *page, w *pageWriter) error {
 	name := rd.bucket.FullName
-	return rd.session.store.View(func(v *buckets.View) (err error) {
+	return rd.session.store.View(func(v *buckets.View) error {
 		if v.Version().ID != rd.round.version {
 			p.overtaken = true // the bucket may be going away
 			return nil
 		}
+		end, err := rd.plan(v)
+		if err != nil {
+			return err
+		}
 		w.e.BeginPage(name, uint64(w.next))
-		p.more, p.overtaken, err = v.Operations(name, w.next, rd.round.checkpoint, w.add)
+		p.more, p.overtaken, err = v.Operations(name, w.next, end, rd.round.checkpoint, w.add)
 		return err
 	})
+}
+
+// opFrame is more than what a line has for an operation besides its data.
+const opFrame = 160
+
+// plan decides at which op the page ends, if it can: 0 if that is up to its writer.
+func (rd *reading) plan(v *buckets.View) (end buckets.OpID, err error) {
+	if rd.limit == pageMin { // no block is so small
+		return 0, nil
+	}
+	end, err = v.PageEnd(rd.bucket.FullName, rd.after, rd.round.checkpoint, func(ops, bytes int) bool {
+		if rd.session.format == wire.JSON {
+			bytes += bytes / 4 // quotes are escaped
+		}
+		return ops <= pageOps && bytes+ops*opFrame <= rd.limit
+	})
+	if err == nil && end > 0 {
+		rd.cutAt(end)
+	}
+	return end, err
 }
 
 // pageWriter writes a page as its operations are visited.

@@ -61,7 +61,10 @@ func download(t *testing.T, store *clientstest.Store, out *wideSender, budget *s
 	return err
 }
 
-const twoPages = 2 * clients.PageMax
+const (
+	twoPages   = 2 * clients.PageMax
+	threePages = 3 * clients.PageMax
+)
 
 // holds tells whether more than so many bytes are taken of budget.
 func holds(budget *semaphore.Weighted, n int64) bool {
@@ -115,12 +118,56 @@ func TestNextPageIsReadAhead(t *testing.T) {
 	}
 }
 
+// With room for three, two pages are read at the same time while one is sent.
+func TestTwoPagesAreReadAhead(t *testing.T) {
+	w := manyRows(t)
+	budget, ops, most := semaphore.NewWeighted(threePages), 0, 0
+	err := download(t, w.Store, &wideSender{lines: math.MaxInt, bytes: threePages, sending: func(line *wire.Line) error {
+		if p := line.Page; p != nil {
+			ops += len(p.Ops)
+			held := 3
+			for held > 0 && budget.TryAcquire(clients.PageMax) {
+				held--
+			}
+			budget.Release(int64(3-held) * clients.PageMax)
+			most = max(most, held)
+		}
+		return nil
+	}}, budget)
+	if err != nil || ops != 5000 || most != 3 {
+		t.Errorf("%d ops, %v; at most %d pages were held, want 3", ops, err, most)
+	}
+}
+
+// A page that gets too long before it ends where it was to is followed by the rest, not by what was read ahead.
+func TestReadAheadOfLongLines(t *testing.T) {
+	w := newWorld(t, definitions+mine)
+	var changes []clientstest.Change
+	for i := range 3000 {
+		changes = append(changes, w.lists.Insert(fmt.Sprint(i), "u1", strings.Repeat(`"`, 500))) // 1000 bytes of JSON, 2000 of JSON in JSON
+	}
+	w.Commit(changes...)
+	budget, pages, ops, next := semaphore.NewWeighted(threePages), 0, 0, uint64(0)
+	err := download(t, w.Store, &wideSender{lines: math.MaxInt, bytes: threePages, sending: func(line *wire.Line) error {
+		if p := line.Page; p != nil {
+			if p.After != next || p.Ops[0].ID <= next {
+				t.Errorf("page from %d, its first op %d, want one behind %d", p.After, p.Ops[0].ID, next)
+			}
+			pages, ops, next = pages+1, ops+len(p.Ops), p.Next
+		}
+		return nil
+	}}, budget)
+	if err != nil || ops != 3000 || pages < 3000*2000/clients.PageMax {
+		t.Errorf("%d ops in %d pages, %v", ops, pages, err)
+	}
+}
+
 // A round that is overtaken while its next page is being read leaves that one: each op is sent once, in order (C2).
 func TestReadAheadIsOvertaken(t *testing.T) {
 	w := manyRows(t)
 	budget := semaphore.NewWeighted(twoPages)
 	var kinds []string
-	ops, next := 0, uint64(0)
+	ops, next, urgent := 0, uint64(0), false
 	err := download(t, w.Store, &wideSender{lines: math.MaxInt, bytes: twoPages, sending: func(line *wire.Line) error {
 		kinds = append(kinds, describe(line))
 		p := line.Page
@@ -131,7 +178,8 @@ func TestReadAheadIsOvertaken(t *testing.T) {
 			t.Errorf("page from %d, want %d", p.After, next)
 		}
 		next = p.Next
-		if ops += len(p.Ops); ops == 2000 {
+		if ops += len(p.Ops); ops >= 1500 && !urgent {
+			urgent = true
 			if !holds(budget, clients.PageMax) {
 				t.Error("the next page is not being read")
 			}
@@ -143,7 +191,7 @@ func TestReadAheadIsOvertaken(t *testing.T) {
 		t.Errorf("%d ops, %v", ops, err)
 	}
 	m := ` data(mine["u1"])`
-	if got, want := strings.Join(kinds, " "), "checkpoint"+m+m+" diff data(news[]) partial(0)"+m+m+m+" complete"; got != want {
+	if got, want := strings.Join(kinds, " "), "checkpoint"+m+m+" diff data(news[]) partial(0)"+m+m+m+m+" complete"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }

@@ -246,7 +246,7 @@ func reduce(v *buckets.View, b buckets.Bucket, out map[string]map[string]any) er
 	var last buckets.OpID
 	for more := true; more; {
 		var err error
-		more, _, err = v.Operations(b.FullName, last, v.Checkpoint(), func(op *buckets.Operation) bool {
+		more, _, err = v.Operations(b.FullName, last, 0, v.Checkpoint(), func(op *buckets.Operation) bool {
 			sum, last = sum+op.Checksum, op.ID
 			id := object{string(op.Type) + " " + string(op.ObjectID), string(op.Subkey)}
 			switch op.Op {

@@ -145,6 +145,14 @@ type BlockHeader struct {
 	Count int
 	First OpID
 	Sum   uint32
+	Size  uint64 // of the payload, in bytes
+}
+
+// read reads the header, and the codec of what follows it.
+func (h *BlockHeader) read(d *decoder) (codec byte, ok bool) {
+	codec = d.u8()
+	*h = BlockHeader{Count: int(d.uvarint()), First: OpID(d.uvarint()), Sum: d.u32(), Size: d.uvarint()}
+	return codec, !d.fail && h.Count >= 0
 }
 
 // decodeBlock checks a stored block and returns its payload, decompressed into buf.
@@ -153,13 +161,11 @@ func decodeBlock(v, buf []byte) (h BlockHeader, payload []byte, err error) {
 		return h, nil, fmt.Errorf("block checksum does not match")
 	}
 	d := decoder{b: v[:len(v)-4]}
-	codec := d.u8()
-	h.Count, h.First, h.Sum = int(d.uvarint()), OpID(d.uvarint()), d.u32()
-	raw := d.uvarint()
-	if d.fail || h.Count < 0 {
+	codec, ok := h.read(&d)
+	if !ok {
 		return h, nil, fmt.Errorf("bad block header")
 	}
-	if payload, err = decompress(codec, d.b, buf, raw); err != nil {
+	if payload, err = decompress(codec, d.b, buf, h.Size); err != nil {
 		return h, nil, fmt.Errorf("block: %w", err)
 	}
 	return h, payload, nil

@@ -45,7 +45,7 @@ func TestBlockOrder(t *testing.T) {
 		if err := db.View(func(tx *Tx) error {
 			for id := BucketID(1); id <= 3; id++ {
 				from := OpID(rapid.IntRange(0, 620).Draw(t, "from"))
-				var up, down, all []OpID
+				var up, down, all, some []OpID
 				c := tx.blockCursor(id)
 				for b := c.up(from); b != nil; b = c.next() {
 					up = append(up, b.Last)
@@ -56,13 +56,16 @@ func TestBlockOrder(t *testing.T) {
 				if err := tx.BlocksDown(id, from, visit(&down)); err != nil {
 					return err
 				}
-				if err := tx.BlocksUp(id, visit(&all)); err != nil {
+				if err := tx.BlocksUp(id, 0, visit(&all)); err != nil {
+					return err
+				}
+				if err := tx.BlocksUp(id, from, visit(&some)); err != nil {
 					return err
 				}
 				slices.Reverse(down)
 				n, _ := slices.BinarySearch(want[id], from)
 				m, _ := slices.BinarySearch(want[id], from+1)
-				if !slices.Equal(all, want[id]) || !slices.Equal(up, want[id][n:]) || !slices.Equal(down, want[id][:m]) {
+				if !slices.Equal(all, want[id]) || !slices.Equal(up, want[id][n:]) || !slices.Equal(some, up) || !slices.Equal(down, want[id][:m]) {
 					t.Fatalf("bucket %d, op %d: -want +got:\n%s", id, from, cmp.Diff([][]OpID{want[id], want[id][n:], want[id][:m]}, [][]OpID{all, up, down}))
 				}
 				if slices.ContainsFunc(want[id], func(last OpID) bool { return !tx.HasBlock(id, last) }) {

@@ -9,6 +9,14 @@ type StoredBlock struct {
 	key, encoded []byte
 }
 
+// Header is what the block says of itself. Nothing has checked it.
+func (b *StoredBlock) Header() (h BlockHeader, err error) {
+	if _, ok := h.read(&decoder{b: b.encoded}); !ok {
+		return h, corrupt(b.section, b.key, "bad block header")
+	}
+	return h, nil
+}
+
 // Ops decodes the block's ops, and returns them with the size of the payload. Their bytes are valid as long as the transaction.
 func (b *StoredBlock) Ops() (ops []Op, size int, err error) {
 	h, payload, err := decodeBlock(b.encoded, nil)
@@ -30,10 +38,10 @@ func (b *StoredBlock) Ops() (ops []Op, size int, err error) {
 	return ops, len(payload), nil
 }
 
-// BlocksUp visits the bucket's blocks in order until visit returns false.
-func (tx *Tx) BlocksUp(bucket BucketID, visit func(*StoredBlock) (bool, error)) error {
+// BlocksUp visits the bucket's blocks whose last op is from or above, in order, until visit returns false.
+func (tx *Tx) BlocksUp(bucket BucketID, from OpID, visit func(*StoredBlock) (bool, error)) error {
 	c := tx.blockCursor(bucket)
-	for b := c.up(0); b != nil; b = c.next() {
+	for b := c.up(from); b != nil; b = c.next() {
 		if more, err := visit(b); !more || err != nil {
 			return err
 		}

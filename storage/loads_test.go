@@ -133,7 +133,7 @@ func TestMergedLoadsAreOneBlock(t *testing.T) {
 	}
 	var got []OpID
 	if err := db.View(func(tx *Tx) error {
-		return tx.BlocksUp(1, func(b *StoredBlock) (bool, error) { got = append(got, b.Last); return true, nil })
+		return tx.BlocksUp(1, 0, func(b *StoredBlock) (bool, error) { got = append(got, b.Last); return true, nil })
 	}); err != nil {
 		t.Fatal(err)
 	}
