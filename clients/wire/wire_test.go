@@ -346,7 +346,9 @@ func FuzzDecodeJSON(f *testing.F) {
 
 // FuzzQuote checks strings against encoding/json.
 func FuzzQuote(f *testing.F) {
-	f.Add("a\"b\\c\x00\x1f\u2028\x7fé\n\t\r")
+	for n := range 140 { // at every place of a word and a part, with what differs from it by one
+		f.Add(strings.Repeat("x", n) + "a\"#!\\][c\x00\x1f \u2028\x7fé\n\t\r" + strings.Repeat("\"", n%9))
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		e := NewEncoder(JSON)
 		e.begin()
