@@ -172,7 +172,7 @@ type Operation struct {
 	Type     []byte // output table; empty for Move and Clear
 	ObjectID []byte
 	Subkey   []byte
-	Data     []byte // JSON text; only for Put
+	Data     []byte // JSON text, valid UTF-8; only for Put
 }
 
 func operation(op *storage.Op) Operation {

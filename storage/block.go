@@ -26,7 +26,7 @@ type Op struct {
 	Type     []byte // PUT, REMOVE: output table
 	ObjectID []byte // PUT, REMOVE
 	Subkey   []byte // PUT, REMOVE
-	Data     []byte // PUT: JSON text
+	Data     []byte // PUT: JSON text, valid UTF-8
 }
 
 // BlockTarget is the size of a block's payload at which a builder is full, in bytes before compression.

@@ -2,9 +2,11 @@ package syncrules
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzCompile: no text makes the front end panic or hang, a program is nil if and only if a fault is fatal, and every place
@@ -63,11 +65,12 @@ streams:
       - SELECT * FROM t AS t10 WHERE a IN (SELECT b FROM t WHERE c = auth.user_id())
 `
 
-// FuzzEval: evaluating any program on any row of any type never panics.
+// FuzzEval: evaluating any program on any row of any type never panics, and makes UTF-8 of whatever bytes.
 func FuzzEval(f *testing.F) {
 	for _, seed := range []string{
 		"1", "a", `{"a":[1,{"b":null}]}`, "[1,[2,3]]", "2024-05-06 07:08:09+02", `\x0102`, "{1,NULL}", "[1,2)", "(1,)",
 		"0101000000000000000000F83F00000000000004C0", "0/16B3748", "infinity", "NaN", "-9223372036854775808", "{[1,2)}", "1e400",
+		"\xff", "{\"a\xc3\"}", "{\"\xff\":\"\x80\"}", "(\xfe,)", "[\xff,\xfe)", "2024-05-06 07:08:09\xff",
 	} {
 		f.Add([]byte(seed), []byte("$.a"), []byte("0"))
 	}
@@ -95,6 +98,11 @@ func FuzzEval(f *testing.F) {
 			table.Eval(Row{[]byte("id"), a, b, bytes.Clone(c)}, &out)
 			table.Eval(Row{nil, b, c, nil}, &out)
 			table.Eval(nil, &out)
+			for _, row := range out.Rows {
+				if !utf8.Valid(row.Data) || !json.Valid(row.Data) {
+					t.Errorf("%q is no valid text of JSON", row.Data)
+				}
+			}
 		}
 	})
 }

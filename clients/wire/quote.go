@@ -6,7 +6,7 @@ const hex = "0123456789abcdef"
 
 // appendQuoted appends s, valid UTF-8, as a JSON string.
 //
-// What a part has to escape is found out without a branch, eight bytes together, before it is copied: 177 instead of 281 ns for the 349 bytes
+// What a part has to escape is found out without a branch, eight bytes together, before it is copied: 195 instead of 300 ns for the 349 bytes
 // of a row of `make bench`, with its 24 quotes. Loops that look for one quote after the other are bound by branches that nobody can predict.
 func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')

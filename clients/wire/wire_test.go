@@ -212,9 +212,9 @@ func TestInvalidUTF8IsReplaced(t *testing.T) {
 	for _, f := range []Format{JSON, BSON} {
 		e := NewEncoder(f)
 		e.BeginPage("b", 0)
-		e.Op(&Op{ID: 1, Kind: Put, Type: []byte("t"), ObjectID: []byte("a\xff"), Data: []byte("{\"a\":\"\xc3\"}")})
+		e.Op(&Op{ID: 1, Kind: Put, Type: []byte("t"), ObjectID: []byte("a\xff"), Subkey: []byte("\xc3b"), Data: []byte("{}")})
 		line := decode(t, f, e.EndPage(1, false))
-		if got := string(line.Page.Ops[0].ObjectID) + string(line.Page.Ops[0].Data); got != "a\uFFFD{\"a\":\"\uFFFD\"}" {
+		if got := string(line.Page.Ops[0].ObjectID) + string(line.Page.Ops[0].Subkey); got != "a\uFFFD\uFFFDb" {
 			t.Errorf("format %d: got %q", f, got)
 		}
 	}

@@ -3,6 +3,7 @@ package pgvalue
 import (
 	"encoding/json"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/weirsync/weir/syncrules/value"
 )
@@ -106,7 +107,7 @@ func TestBytea(t *testing.T) {
 
 // FuzzDecode: no text of any type makes decoding panic, and both ways to JSON agree.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{"{1,{2}}", "(1,\"a\\\"\")", "[1,2)", "2024-05-06 07:08:09+02", "{[1,2)}", "[2:3]={1}", "-infinity", "1/2"} {
+	for _, s := range []string{"{1,{2}}", "(1,\"a\\\"\")", "[1,2)", "2024-05-06 07:08:09+02", "{[1,2)}", "[2:3]={1}", "-infinity", "1/2", "\xff", "{\xff}", "(\xfe,)", "{\"\xc3\":1}"} {
 		f.Add([]byte(s))
 	}
 	var decoders []*Decoder
@@ -127,8 +128,8 @@ func FuzzDecode(f *testing.F) {
 			if string(direct) != string(decoded) {
 				t.Errorf("%q: encoded %s, decoded %s", text, direct, decoded)
 			}
-			if !json.Valid(direct) {
-				t.Errorf("%q: %s is not JSON", text, direct)
+			if !json.Valid(direct) || !utf8.Valid(direct) {
+				t.Errorf("%q: %q is not JSON", text, direct)
 			}
 		}
 	})
