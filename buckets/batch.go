@@ -37,7 +37,6 @@ type batch struct {
 
 func (s *Store) newBatch(tx *storage.Tx) (*batch, error) {
 	b := &batch{s: s, tx: tx, rows: map[string]*row{}, positions: map[string]Position{}, tables: map[*table]bool{}, truncated: map[*table]bool{}}
-	b.flusher.buckets, b.flusher.names = map[BucketID]*openBucket{}, map[bucketName]*openBucket{}
 	var err error
 	if b.counters, err = tx.Counters(); err != nil {
 		return nil, err

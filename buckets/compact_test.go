@@ -64,6 +64,7 @@ type history struct {
 	path        string
 	compact     CompactOptions
 	loads       loadLimits
+	known       int // bytes
 	stop        func()
 	pos         map[string]Position
 	rels        map[string]*Relation
@@ -76,6 +77,7 @@ func newHistory(t *rapid.T, path string, compact CompactOptions, loads loadLimit
 		tb: t, path: path, compact: compact, loads: loads, pos: map[string]Position{}, rels: map[string]*Relation{},
 		log: map[string][]Operation{},
 	}
+	h.known = rapid.SampledFrom([]int{0, 2 * openBytes, knownBytes}).Draw(t, "known")
 	h.open()
 	v, faults, err := h.Deploy(context.Background(), compactRules, "")
 	h.must(err)
@@ -114,7 +116,7 @@ func (h *history) open() {
 	s, err := Open(h.path, Options{Sources: h.sourceNames(), Compact: h.compact})
 	h.must(err)
 	s.db.NoSync()
-	s.loads = h.loads
+	s.loads, s.known.limit = h.loads, h.known
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

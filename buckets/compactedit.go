@@ -53,6 +53,7 @@ func (b *batch) edit(e *edit) error {
 	if c.Done = max(c.Done, e.done); e.stats.Moved+e.stats.Dropped > 0 {
 		c.Target = max(c.Target, e.target)
 	}
+	b.s.known.forget(e.bucket)
 	return b.tx.PutBucket(e.bucket, &state)
 }
 

@@ -9,6 +9,8 @@
 //
 //	Apply, SaveChunk, ... ──► queue ──► batch: overlay of rows ──► flush: rules, ops, sorted puts ──► fsync ──► feed
 //
+// What it wrote of buckets it remembers as long as it has use of it (known.go).
+//
 // In a batch, rows are changed in an overlay (row.go), and only their end state is evaluated and compared with the state in the file
 // (flush.go). A row that changes a hundred times in a batch costs one op, a row that ends as it began costs none (I12). Clients see the
 // same: they go from checkpoint to checkpoint, and a batch ends at a transaction's end (I1).

@@ -20,8 +20,6 @@ const (
 
 // flusher collects what a batch writes, so that every section gets its puts in key order.
 type flusher struct {
-	buckets  map[BucketID]*openBucket
-	names    map[bucketName]*openBucket
 	rows     []rowPut
 	arena    []byte
 	encoders errgroup.Group // that compress blocks
@@ -33,22 +31,6 @@ type flusher struct {
 type rowPut struct {
 	row     *row
 	encoded []byte // nil: delete
-}
-
-type bucketName struct {
-	def  DefinitionID
-	name string
-}
-
-// openBucket is a bucket that the batch writes to.
-type openBucket struct {
-	id     BucketID
-	state  storage.Bucket
-	def    *definition
-	block  *storage.Block // nil or not empty
-	blocks []*blockPut
-	fresh  bool
-	dirty  bool
 }
 
 type blockPut struct {

@@ -9,44 +9,6 @@ import (
 	"github.com/weirsync/weir/storage"
 )
 
-// bucket returns the bucket of a definition by name, a new one if need be.
-func (b *batch) bucket(def *definition, name []byte) (*openBucket, error) {
-	f := &b.flusher
-	if ob := f.names[bucketName{def.id, string(name)}]; ob != nil {
-		return ob, nil
-	}
-	id, ok, err := b.tx.BucketID(def.id, name)
-	if err != nil {
-		return nil, err
-	}
-	var ob *openBucket
-	if ok {
-		if ob, err = b.bucketByID(id); err != nil {
-			return nil, err
-		}
-	} else {
-		ob = &openBucket{id: b.counters.Bucket, def: def, fresh: true, state: storage.Bucket{Definition: def.id, Name: string(name)}}
-		b.counters.Bucket++
-		f.buckets[ob.id] = ob
-	}
-	f.names[bucketName{def.id, string(name)}] = ob
-	return ob, nil
-}
-
-func (b *batch) bucketByID(id BucketID) (*openBucket, error) {
-	if ob := b.flusher.buckets[id]; ob != nil {
-		return ob, nil
-	}
-	state, err := b.tx.Bucket(id)
-	if err != nil {
-		return nil, err
-	}
-	state.Fold(b.before.Op)
-	ob := &openBucket{id: id, state: state, def: b.s.catalog.definitions[state.Definition]}
-	b.flusher.buckets[id] = ob
-	return ob, nil
-}
-
 // stringID returns the id of an output table's name.
 func (b *batch) stringID(name string) (uint32, error) {
 	c := &b.s.catalog
@@ -80,7 +42,7 @@ func (b *batch) writeAll() error {
 }
 
 func (b *batch) writeBuckets() error {
-	for _, ob := range b.flusher.buckets {
+	for _, ob := range b.s.known.open {
 		b.keepFresh(ob)
 		b.close(ob)
 	}
@@ -88,8 +50,8 @@ func (b *batch) writeBuckets() error {
 		return err
 	}
 	b.fillLoad()
-	changed := make([]*openBucket, 0, len(b.flusher.buckets))
-	for _, ob := range b.flusher.buckets {
+	changed := make([]*openBucket, 0, len(b.s.known.open))
+	for _, ob := range b.s.known.open {
 		if ob.dirty { // not only looked at; a fresh one is always dirty
 			changed = append(changed, ob)
 		}
@@ -116,6 +78,7 @@ func (b *batch) writeBuckets() error {
 		b.countLoads()
 		b.s.catalog.lastLoad = time.Now()
 	}
+	b.s.known.close()
 	return nil
 }
 

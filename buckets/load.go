@@ -35,7 +35,7 @@ func (b *batch) mayLoad() bool {
 // fillLoad chooses the batch's small blocks for its load, if they are many.
 func (b *batch) fillLoad() {
 	var small []*blockPut
-	for _, ob := range b.flusher.buckets {
+	for _, ob := range b.s.known.open {
 		for _, p := range ob.blocks {
 			if p.loadable {
 				small = append(small, p)

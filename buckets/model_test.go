@@ -180,6 +180,7 @@ func (h *modelStore) open() {
 		rest: time.Duration(h.r.Intn(2)) * time.Hour, step: 1 + h.r.Intn(4),
 	}
 	h.s.runs = runLimits{most: 1 + h.r.Intn(4), share: 1 + uint64(h.r.Intn(4)), step: 1 + h.r.Intn(3)}
+	h.s.known.limit = h.r.Intn(3) * openBytes
 	h.s.db.SetRunRows(1 + h.r.Intn(4))
 	h.s.db.NoSync()
 }

@@ -124,6 +124,7 @@ func (b *batch) dropDefinition(d *definition) error {
 	if more, err := b.tx.DropParams(d.id, choreKeys); err != nil || more {
 		return err
 	}
+	b.s.known = b.s.known.empty()
 	if more, err := b.tx.DropBuckets(d.id, choreKeys); err != nil || more {
 		return err
 	}

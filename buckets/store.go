@@ -95,6 +95,7 @@ type Store struct {
 	pace      pace       // of chores; the writer's own
 	runs      runLimits
 	loads     loadLimits
+	known     known // the writer's own
 	room      *room
 
 	garbage garbage // of the definition that is being reclaimed; the writer's own
@@ -134,6 +135,7 @@ func Open(path string, opts Options) (*Store, error) {
 		sources: map[string]*source{}, markers: map[string]*marker{}, waiting: map[string]storage.WriteCheckpoint{}, staged: map[string]*staged{},
 		changed: make(chan struct{}), moved: make(chan struct{}),
 	}
+	s.known = newKnown()
 	s.room = newRoom(db.Room, opts.DiskReserve)
 	s.compactor = newCompactor(s.do)
 	s.chores = s.choresOf()

@@ -71,6 +71,7 @@ func (s *Store) write(ctx context.Context) error {
 		case <-idle.C:
 			due = true
 			idle.Reset(keepaliveDelay)
+			s.known.rest()
 		case <-ctx.Done():
 		}
 		jobs := s.keep(s.queue.take(streamBytes, batchBytes), kept)
