@@ -27,8 +27,8 @@
 // it (merge.go; storage/runs.go has the reason and the figures). Reading a row looks in all places, so nothing else knows of them.
 //
 // Who brings a chunk prepares it, to its last byte but the op ids if it is of a first snapshot (prepare.go, pack.go). Its small blocks for many
-// buckets stand in loads until no more chunks come, and so do those of a backlog; beside clients a few loads at most, for a moment (load.go,
-// storage/loads.go).
+// buckets stand in loads until no more chunks come, and so do those of a backlog or a wide commit; beside clients a few loads at most, for a
+// moment (load.go, storage/loads.go).
 //
 // A chunk is one job before clients are served, and some portions while they are, so that a commit of the active version never waits for a
 // whole one (portion.go).

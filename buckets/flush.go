@@ -37,6 +37,7 @@ type blockPut struct {
 	last    OpID
 	encoded []byte // once the encoders are done
 
+	ops      int
 	loadable bool // may go into the batch's load
 	loaded   bool // goes there
 }
@@ -228,7 +229,7 @@ func (b *batch) close(ob *openBucket) {
 		return
 	}
 	ob.state.Add(block)
-	put := &blockPut{last: block.Last}
+	put := &blockPut{last: block.Last, ops: block.Count}
 	ob.block, ob.blocks = nil, append(ob.blocks, put)
 	encode := func() error {
 		p := block.Pack()

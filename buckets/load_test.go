@@ -84,7 +84,7 @@ func TestBacklogIsLoaded(t *testing.T) {
 	h.plan(items)
 	h.snapshot(items)
 	h.reopenWith(func(s *Store) {
-		s.loads.batch, s.loads.served, s.loads.rest = 3, 2, time.Hour
+		s.loads.batch, s.loads.commit, s.loads.served, s.loads.rest = 3, 3, 2, time.Hour
 		s.chores = nil
 	})
 	commit := func(n string, owners ...string) {
@@ -167,4 +167,26 @@ func TestOnlySmallBlocksAreLoaded(t *testing.T) {
 			return true
 		})
 	}))
+}
+
+// Fewer small blocks become a load if a commit gives them few ops each.
+func TestCommitIsLoaded(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items)
+	h.reopenWith(func(s *Store) { s.loads.batch, s.loads.commit, s.loads.rest, s.chores = 4, 3, time.Hour, nil })
+	for _, tt := range []struct {
+		owners, each int
+		loads        int // afterwards
+	}{{2, 1, 0}, {3, 3, 0}, {3, 2, 1}, {3, 1, 2}, {4, 3, 3}} {
+		var changes []Change
+		for i := range tt.owners * tt.each {
+			changes = append(changes, ins(items, fmt.Sprint(tt, i), fmt.Sprint("u", i%tt.owners), "x", nil))
+		}
+		h.stream(changes...)
+		if n := h.loads(); n != tt.loads {
+			t.Errorf("after a commit of %d ops for each of %d buckets there are %d loads, want %d", tt.each, tt.owners, n, tt.loads)
+		}
+	}
 }
