@@ -7,7 +7,7 @@ type loadLimits struct {
 	blocks int // that a chunk has, at least, for the small ones of them to go into a load
 
 	// batch is how many small blocks a batch of the stream has, at least, for them to go into a load. Where 100,000 buckets have ten rows each,
-	// a backlog of updates takes 60 % of the time so, and writes 1.0 KB for each instead of 2.5: otherwise each rewrites a leaf.
+	// a backlog of updates takes half of the time so, and writes 0.6 KB for each instead of 2.5: otherwise each rewrites a leaf.
 	batch int
 
 	// commit is the same for blocks of two ops at most, on average: moving an op costs little beside a leaf for each of them. Where one commit
