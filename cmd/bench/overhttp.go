@@ -36,7 +36,7 @@ func openHTTP(ctx context.Context, url, token string, body []byte, format wire.F
 	if encoding != "" {
 		req.Header.Set("Accept-Encoding", encoding)
 	}
-	transport := &http.Transport{DisableCompression: true, ReadBufferSize: readSize}
+	transport := &http.Transport{DisableCompression: true}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return nil, fmt.Errorf("open stream: %w", err)
