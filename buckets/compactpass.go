@@ -62,9 +62,9 @@ func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 		if err != nil || !full && state.Pending.Count > 0 && state.First > cp.Op {
 			return err
 		}
-		target := min(cp.Op, tx.BeforeLoads())
-		if full && target <= state.Compaction.Done {
-			return nil // all that is superseded stands in loads
+		target, err := passTarget(tx, id, cp.Op)
+		if err != nil || full && target <= state.Compaction.Done { // all that is superseded stands in loads, or beside them
+			return err
 		}
 		p = &pass{
 			s: s, id: id, target: target, cursor: target, done: state.Compaction.Done, full: full, small: state.Compaction.Small,
@@ -73,6 +73,20 @@ func (s *Store) beginPass(id BucketID, full bool) (p *pass, err error) {
 		return nil
 	})
 	return p, err
+}
+
+// passTarget is the checkpoint, but below all loads, and below a block that begins before and goes on beyond that, as merging loads makes them:
+// the pass would not see its first ops, but call them done.
+func passTarget(tx *storage.Tx, id BucketID, checkpoint OpID) (OpID, error) {
+	target := min(checkpoint, tx.BeforeLoads())
+	err := tx.BlocksUp(id, target+1, func(b *storage.StoredBlock) (bool, error) {
+		h, err := b.Header()
+		if err == nil && h.First <= target {
+			target = h.First - 1
+		}
+		return false, err
+	})
+	return target, err
 }
 
 // step does a bounded part of the pass and reports whether there is more.

@@ -9,7 +9,7 @@
 //
 //	Apply, SaveChunk, ... ──► queue ──► batch: overlay of rows ──► flush: rules, ops, sorted puts ──► fsync ──► feed
 //
-// What it wrote of buckets it remembers as long as it has use of it (known.go).
+// What it wrote of buckets it remembers, 32 MiB of it at most, until it has written to none for some seconds (known.go).
 //
 // In a batch, rows are changed in an overlay (row.go), and only their end state is evaluated and compared with the state in the file
 // (flush.go). A row that changes a hundred times in a batch costs one op, a row that ends as it began costs none (I12). Clients see the
@@ -27,8 +27,8 @@
 // it (merge.go; storage/runs.go has the reason and the figures). Reading a row looks in all places, so nothing else knows of them.
 //
 // Who brings a chunk prepares it, to its last byte but the op ids if it is of a first snapshot (prepare.go, pack.go). Its small blocks for many
-// buckets stand in loads until no more chunks come, and so do those of a backlog or a wide commit; beside clients a few loads at most, for a
-// moment (load.go, storage/loads.go).
+// buckets stand in loads until no more chunks come, and so do those of a backlog or a wide commit; a few at most, for a moment,
+// while the gate is open and clients read them (load.go, storage/loads.go).
 //
 // A chunk is one job before clients are served, and some portions while they are, so that a commit of the active version never waits for a
 // whole one (portion.go).

@@ -2,10 +2,11 @@ package buckets
 
 import "github.com/weirsync/weir/storage"
 
-// Bytes of fresh ops, as in a block before compression.
+// Bytes of what is fresh: ops as in a block before compression, the bucket's name, and what else there is to keep.
 const (
-	freshMax = 8 << 10 // of a bucket, and of all that a Wake has: they may wait for a stalled client together with a page
-	freshAll = 1 << 20 // of all buckets (I14)
+	freshMax  = 8 << 10 // of a bucket, and of all that a Wake has: they may wait for a stalled client together with a page
+	freshAll  = 1 << 20 // of all buckets (I14)
+	freshEach = 200     // that a bucket takes besides ops and name, about
 )
 
 // Fresh is what the last commit that changed a bucket did to it, as the writer had it at hand. A session whose client was told of the
@@ -27,6 +28,10 @@ func (f *Fresh) Advance(b *Bucket) bool {
 	b.Checksum, b.Count, b.Last = b.Checksum+f.ops.Sum, b.Count+int64(f.ops.Count), f.ops.Last
 	return true
 }
+
+func freshBytes(name string, ops *storage.Block) int { return freshEach + len(name) + ops.Size() }
+
+func (f *Fresh) bytes() int { return freshBytes(f.Name, f.ops) }
 
 // After is the bucket's last op before these.
 func (f *Fresh) After() OpID { return f.before.Last }
@@ -57,12 +62,12 @@ func (s *freshSet) put(f *Fresh) {
 		s.of = map[string]*Fresh{}
 	}
 	s.of[f.Name] = f
-	s.bytes += f.ops.Size()
+	s.bytes += f.bytes()
 }
 
 func (s *freshSet) drop(name string) {
 	if f := s.of[name]; f != nil {
-		s.bytes -= f.ops.Size()
+		s.bytes -= f.bytes()
 		delete(s.of, name)
 	}
 }
@@ -91,7 +96,7 @@ func (s *freshSet) all(names []string) []*Fresh {
 		if f == nil {
 			return nil
 		}
-		if size += f.ops.Size(); size > freshMax {
+		if size += f.bytes(); size > freshMax {
 			return nil
 		}
 		list = append(list, f)
@@ -101,10 +106,12 @@ func (s *freshSet) all(names []string) []*Fresh {
 
 // keepFresh keeps what the batch does to the bucket for the sessions that watch it, if it is little, and becomes visible with the batch (I4).
 func (b *batch) keepFresh(ob *openBucket) {
-	if ob.block == nil || ob.state.Pending.Count > 0 || ob.block.Size() > min(freshMax, freshAll-b.news.fresh.bytes) {
+	room := min(freshMax, freshAll-b.news.fresh.bytes)
+	if ob.block == nil || ob.state.Pending.Count > 0 || ob.block.Size() > room {
 		return
 	}
-	if name := ob.def.prefix + ob.state.Name; b.s.feed.watched(name) {
+	name := ob.def.prefix + ob.state.Name
+	if freshBytes(name, ob.block) <= room && b.s.feed.watched(name) {
 		b.news.fresh.put(&Fresh{Name: name, before: ob.state.Base, ops: ob.block.Clone()})
 	}
 }

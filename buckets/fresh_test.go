@@ -149,7 +149,7 @@ func TestFreshSetIsBounded(t *testing.T) {
 			f := &Fresh{Name: fmt.Sprint(rng.IntN(1000)), ops: &storage.Block{}}
 			n.bucket(f.Name)
 			f.ops.Add(&storage.Op{ID: 1, Kind: storage.OpPut, Data: make([]byte, rng.IntN(freshMax))})
-			if delete(want, f.Name); n.fresh.of[f.Name] == nil && rng.IntN(3) > 0 && n.fresh.bytes+f.ops.Size() <= freshAll {
+			if delete(want, f.Name); n.fresh.of[f.Name] == nil && rng.IntN(3) > 0 && n.fresh.bytes+f.bytes() <= freshAll {
 				n.fresh.put(f)
 			}
 		}
@@ -162,7 +162,7 @@ func TestFreshSetIsBounded(t *testing.T) {
 		}
 		size := 0
 		for name, f := range s.of {
-			if size += f.ops.Size(); want[name] != f {
+			if size += f.bytes(); want[name] != f {
 				t.Fatalf("%s is not the newest", name)
 			}
 		}

@@ -66,6 +66,25 @@ func TestCompactionStopsBelowLoads(t *testing.T) {
 	h.wantN("ann", map[string]string{"1": "c", "2": "d"})
 }
 
+// A pass over a bucket that has left the loads, while others are still in them, stops below what became one block of ops before and behind its
+// target: it would call them done, and what they supersede would stay.
+func TestCompactionStopsBelowJoinedBlocks(t *testing.T) {
+	h := newHarness(t)
+	h.deploy(ownerRules)
+	h.plan(items)
+	h.snapshot(items, tuple("1", "ann", "read", nil), tuple("2", "bob", "read", nil), tuple("3", "ann", "read", nil))
+	h.reopenWith(func(s *Store) {
+		s.loads.batch, s.loads.step, s.loads.rest, s.opts.Compact.Off, s.chores = 1, 1, time.Hour, true, nil
+	})
+	h.stream(upd(items, "1", "ann", "a", nil))
+	h.stream(upd(items, "3", "ann", "b", nil), upd(items, "2", "bob", "c", nil))
+	h.must(h.do(h.ctx, (*batch).mergeLoads)) // of ann
+	h.moved(0, 1)
+	h.must(h.do(h.ctx, (*batch).mergeLoads))
+	h.moved(3, 0)
+	h.wantN("ann", map[string]string{"1": "a", "3": "b"})
+}
+
 // moved compacts, and wants so many ops to be moved, and so many loads to stay.
 func (h *harness) moved(ops int64, loads int) {
 	h.tb.Helper()

@@ -22,9 +22,10 @@ func (b *batch) putPacked(t *table, bd *binding, p *prepared) (known []preparedR
 	if len(known) == len(p.rows) {
 		return known, nil
 	}
+	load := len(p.packed.blocks) >= b.s.loads.blocks && b.mayLoad()
 	open := make([]*openBucket, len(p.packed.buckets))
 	for i := range p.packed.blocks {
-		if err := b.putPackedBlock(t, p, &p.packed.blocks[i], open, fresh); err != nil {
+		if err := b.putPackedBlock(t, p, &p.packed.blocks[i], open, fresh, load); err != nil {
 			return nil, err
 		}
 	}
@@ -44,8 +45,8 @@ func (b *batch) isNew(rows []preparedRow, i int) (bool, error) {
 	return !ok, err
 }
 
-// putPackedBlock gives a block its ids, after its rows that are not new were taken out.
-func (b *batch) putPackedBlock(t *table, p *prepared, block *packedBlock, open []*openBucket, fresh []bool) error {
+// putPackedBlock gives a block its ids, after its rows that are not new were taken out. load: it may go into the batch's load.
+func (b *batch) putPackedBlock(t *table, p *prepared, block *packedBlock, open []*openBucket, fresh []bool, load bool) error {
 	k, ops := p.packed, &block.Packed
 	old := 0
 	for _, at := range k.order[block.start:block.end] {
@@ -78,7 +79,7 @@ func (b *batch) putPackedBlock(t *table, p *prepared, block *packedBlock, open [
 	ob, first := open[block.bucket], b.counters.Op
 	b.counters.Op += OpID(ops.Count)
 	b.tally.ops += int64(ops.Count)
-	loaded := len(k.blocks) >= b.s.loads.blocks && ops.Loadable() && b.mayLoad()
+	loaded := load && ops.Loadable()
 	ob.state.AddPacked(ops, first, loaded)
 	ob.blocks, ob.dirty = append(ob.blocks, &blockPut{last: b.counters.Op - 1, encoded: ops.Encode(first), loaded: loaded}), true
 	return nil

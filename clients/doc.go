@@ -36,7 +36,7 @@
 //	C3  What must be fetched is what the newest checkpoint has beyond positions (session.behind names those buckets). Nothing else is
 //	    remembered of an interrupted round.
 //	C4  A round that is overtaken (interrupted, compacted under its feet, or of a version that is no longer served) sends no complete
-//	    line; another round follows, even if it changes nothing else.
+//	    line, unless it needs nothing more of the file; another round follows, even if it changes nothing else.
 //	C5  No View waits for the client: lines are sent outside of it, and a page that is read ahead (reading.go) is read to its end.
 //	C6  A wake-up is never lost: the session looks once more if it was told of something between a look and the change of what it
 //	    watches that followed.

@@ -92,7 +92,7 @@ func (s *session) page(ctx context.Context, r *round, h *held, ahead []*reading)
 	lines, room := s.room(r, h)
 	if len(ahead) > 0 && !ahead[0].follows(h) {
 		drop(ahead)
-		ahead = nil
+		ahead, h.swells = nil, true
 	}
 	if len(ahead) == 0 {
 		ahead = append(ahead, s.readNow(r, h, room))

@@ -40,6 +40,7 @@ type told struct {
 type held struct {
 	buckets.Bucket
 	position buckets.OpID // the last op that the client said it has, or was sent (C2)
+	swells   bool         // pages came out longer than reading ahead reckoned with (reading.go)
 }
 
 func find(list []held, name string) (int, bool) {

@@ -99,8 +99,8 @@
 // buckets, ops, garbage; its record last. So everything that names a definition names one that has a record, and Check reports what
 // no live version uses and nobody is removing. Only strings stay: names of output tables, a few bytes each.
 //
-// Blocks are rewritten by compaction (package buckets decides how), and joined when they leave loads, never both at once: one that takes the
-// place of several stands under the last op of the newest of them, and op ids never change.
+// Blocks are rewritten by compaction (package buckets decides how), and joined when they leave loads, never the same ones at a time: one that
+// takes the place of several stands under the last op of the newest of them, and op ids never change.
 //
 // # Copying the file
 //
