@@ -80,7 +80,7 @@ func (b *bench) need(ctx context.Context, table string) error {
 func (s sizes) rowsOf(table string) int {
 	switch table {
 	case tenth:
-		return s.rows / 10
+		return min(100_000, s.rows/10)
 	case wide:
 		return s.wide
 	}
@@ -90,7 +90,7 @@ func (s sizes) rowsOf(table string) int {
 // ownersOf is over how many owners they are spread.
 func (s sizes) ownersOf(table string) int {
 	if table == many {
-		return s.rows / 10
+		return min(100_000, s.rows/10)
 	}
 	return s.owners
 }
